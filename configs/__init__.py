@@ -1,0 +1,1 @@
+"""Settings, and the YAML that they are read from."""

@@ -1,0 +1,1 @@
+"""Prefect flows, which only wire tasks together, and the command line."""

@@ -1,0 +1,1 @@
+"""What runs all day: the scorer, its HTTP contract and the ledger."""
