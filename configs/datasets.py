@@ -1,0 +1,74 @@
+"""Dataset specs: found by name under configs/datasets/ or by the path of a YAML file."""
+
+import os
+import re
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from configs.settings import describe
+from credit.spec import DatasetSpec, FileSource, SpecError, SqlSource
+
+FOLDER = Path(__file__).resolve().parent / "datasets"
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def spec_names() -> list[str]:
+    """The data sets that come with Creditloop."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load_spec(name: str) -> DatasetSpec:
+    """Read a spec by its name or path.
+
+    Raises:
+        SpecError: no such spec, no YAML, or a key or value that a spec may not have.
+    """
+    path = _find(name)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise SpecError(f"{path}: is empty or no mapping; `creditloop spec FILE` drafts a spec")
+    try:
+        return DatasetSpec.model_validate(content)
+    except ValidationError as error:
+        raise SpecError(describe(error, str(path))) from None
+
+
+def _find(name: str) -> Path:
+    if name in spec_names():
+        return FOLDER / f"{name}.yaml"
+    path = Path(name)
+    if path.is_file():
+        return path
+    raise SpecError(
+        f"dataset spec {name!r} not found; expected the path of a YAML file or one of "
+        + ", ".join(spec_names())
+    )
+
+
+def resolve_source(spec: DatasetSpec, data: str | None = None) -> FileSource | SqlSource:
+    """The source with `${NAME}` filled in from the environment, or the file `data` instead.
+
+    Raises:
+        SpecError: a variable that the source names is not set.
+    """
+    if data:
+        return FileSource(path=data)
+    source = spec.source
+    if isinstance(source, SqlSource):
+        return SqlSource(url=_expand(source.url, spec.name), query=source.query)
+    return FileSource(path=_expand(source.path, spec.name))
+
+
+def _expand(text: str, dataset: str) -> str:
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
+            raise SpecError(f"{dataset}: source needs the environment variable {match[1]}; set it or give --data")
+        return os.environ[match[1]]
+
+    return _VARIABLE.sub(value, text)

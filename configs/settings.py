@@ -1,0 +1,123 @@
+"""Settings: base.yaml, then the file in CREDITLOOP_CONFIG, then CREDITLOOP_* variables.
+
+Nothing is read at import: `load_settings()` reads, and what it returns is frozen.
+"""
+
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from credit.plan import TrainingPlan
+from credit.spec import Frozen
+
+CONFIG_VARIABLE = "CREDITLOOP_CONFIG"
+ROOT = Path(__file__).resolve().parent.parent
+BASE = ROOT / "configs" / "base.yaml"
+
+
+class SettingsError(ValueError):
+    """A setting is unknown or wrong; the message names it, what was got and what was expected."""
+
+
+class Serving(Frozen):
+    """The HTTP service."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    workers: int = Field(default=1, ge=1)
+
+
+class Settings(BaseSettings):
+    """Where Creditloop keeps its state, what it connects to, and how it trains."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CREDITLOOP_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    home: Path = Field(default=Path(".creditloop"), description="folder for all state")
+    dataset: str = Field(description="the data set that is trained and served unless told otherwise")
+    lock_file: Path = Field(default=ROOT / "requirements.lock", description="locked versions")
+    tracking_url: str = Field(default="", description="MLflow server; empty: a store under home")
+    ledger_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite under home")
+    serving: Serving = Serving()
+    training: TrainingPlan
+
+    @model_validator(mode="after")
+    def _home_is_absolute(self) -> Self:
+        object.__setattr__(self, "home", self.home.expanduser().absolute())
+        return self
+
+    @property
+    def tracking_uri(self) -> str:
+        """The MLflow tracking URI."""
+        return self.tracking_url or f"sqlite:///{self.home / 'mlflow.db'}"
+
+    @property
+    def ledger_uri(self) -> str:
+        """The ledger's SQLAlchemy URL."""
+        return self.ledger_url or f"sqlite:///{self.home / 'ledger.db'}"
+
+    @property
+    def packages(self) -> Path:
+        """The folder of scorer packages, one per digest."""
+        return self.home / "packages"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Overrides first, then the environment, then the files."""
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, _files(), deep_merge=True)
+
+
+def _files() -> list[Path]:
+    extra = os.environ.get(CONFIG_VARIABLE)
+    return [BASE, Path(extra)] if extra else [BASE]
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; `overrides` win over files and environment.
+
+    Raises:
+        SettingsError: a key is unknown, a value is wrong, or the file named by CREDITLOOP_CONFIG
+            is not there.
+    """
+    for file in _files():
+        if not file.is_file():
+            raise SettingsError(f"{CONFIG_VARIABLE}: {file} is not a file; name a YAML file or unset it")
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError(describe(error, "settings")) from None
+
+
+def describe(error: ValidationError, source: str) -> str:
+    """One line for each fault: where, what was got, what was expected."""
+    return "; ".join(
+        f"{source}: {'.'.join(map(str, fault['loc'])) or 'content'}: {_fault(fault['type'], fault['msg'], fault['input'])}"
+        for fault in error.errors(include_url=False)
+    )
+
+
+def _fault(kind: str, message: str, got: object) -> str:
+    if kind == "extra_forbidden":
+        return "unknown key; remove it or correct its spelling"
+    if kind == "missing":
+        return "missing; add it"
+    shown = "" if isinstance(got, dict) else f", got {got!r}"
+    return message.removeprefix("Value error, ") + shown
