@@ -2,8 +2,9 @@
 
 An expression such as ``BILL_AMT1 / LIMIT_BAL`` is parsed with Python's own grammar, but only
 numbers, names (quoted where they are no identifiers), ``+ - * /``, unary minus and the functions
-of ``FUNCTIONS`` pass; nothing is ever evaluated as Python. The tree is computed in float64 here and by the same operations in the
-package's ONNX graph, so training and serving agree to the last bit.
+of ``FUNCTIONS`` pass; nothing is ever evaluated as Python. The tree is computed in float64 here
+and by the same operations in the package's ONNX graph, so training and serving agree to the last
+bit.
 
 Decided answers: a missing operand gives a missing result, division by zero and overflow give
 missing, and ``min`` and ``max`` skip missing arguments (all missing gives missing). A special
@@ -11,6 +12,8 @@ code of a column counts as missing. ``coalesce`` takes the first value that is n
 """
 
 import ast
+import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -24,6 +27,7 @@ Operator: TypeAlias = Literal["+", "-", "*", "/"]
 FunctionName: TypeAlias = Literal["min", "max", "abs", "coalesce", "months_between"]
 
 DAYS_PER_MONTH = 30.4375
+DEEPEST = 50
 
 # Name -> fewest and most arguments.
 FUNCTIONS: dict[FunctionName, tuple[int, int]] = {
@@ -104,45 +108,66 @@ def parse(text: str) -> Expression:
 
     >>> sorted(parse("max(delay_1, delay_2) / 2").names)
     ['delay_1', 'delay_2']
-    >>> parse("income ** 2")
+    >>> parse("income ** 2")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
     credit.expressions.ExpressionError: 'income ** 2' is not allowed; use numbers, column names, ...
     """
     try:
-        body = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's own advice on the text, such as "1or 2"
+            body = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ExpressionError(f"cannot read {text!r} as an expression") from None
-    return _convert(body)
+    return _convert(body, DEEPEST)
 
 
-def _convert(node: ast.expr) -> Expression:
+def _convert(node: ast.expr, room: int) -> Expression:
+    if room == 0:
+        raise ExpressionError(
+            f"nested more than {DEEPEST} deep; make a derived column of a part of it"
+        )
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            return Number(float(value))
+            return _convert_number(value)
         case ast.Name(id=name) | ast.Constant(value=str() as name):
             return Name(name)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return Arithmetic("-", Number(0.0), _convert(operand))
+            return Arithmetic("-", Number(0.0), _convert(operand, room - 1))
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
-            return Arithmetic(_OPERATORS[type(operator)], _convert(left), _convert(right))
+            return Arithmetic(
+                _OPERATORS[type(operator)], _convert(left, room - 1), _convert(right, room - 1)
+            )
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
-            return _convert_call(name, arguments)
+            return _convert_call(name, arguments, room)
     raise ExpressionError(
-        f"{ast.unparse(node)!r} is not allowed; use numbers, column names, + - * / and "
+        f"{_source(node)!r} is not allowed; use numbers, column names, + - * / and "
         + ", ".join(FUNCTIONS)
     )
 
 
-def _convert_call(name: str, arguments: list[ast.expr]) -> Call:
+def _source(node: ast.expr) -> str:
+    try:
+        return ast.unparse(node)
+    except (RecursionError, ValueError):
+        return type(node).__name__
+
+
+def _convert_number(value: float) -> Number:
+    if not abs(value) <= sys.float_info.max:
+        raise ExpressionError("a constant is too large for a number of 64 bits")
+    return Number(float(value))
+
+
+def _convert_call(name: str, arguments: list[ast.expr], room: int) -> Call:
     known = next((function for function in FUNCTIONS if function == name), None)
     if known is None:
         raise ExpressionError(f"unknown function {name!r}; there are {', '.join(FUNCTIONS)}")
     fewest, most = FUNCTIONS[known]
     if not fewest <= len(arguments) <= most:
-        wanted = str(fewest) if fewest == most else f"at least {fewest}"
+        wanted = str(fewest) if fewest == most else f"{fewest} to {most}"
         raise ExpressionError(f"{name} takes {wanted} arguments, got {len(arguments)}")
-    return Call(known, tuple(_convert(argument) for argument in arguments))
+    return Call(known, tuple(_convert(argument, room - 1) for argument in arguments))
 
 
 def evaluate(expression: Expression, values: Mapping[str, FloatArray]) -> FloatArray:

@@ -44,7 +44,8 @@ def from_frame(rows: pd.DataFrame, schema: Schema) -> Applications:
     """Raw fields of validated rows."""
     numbers = np.empty((len(rows), len(schema.number_fields)))
     for position, name in enumerate(schema.number_fields):
-        numbers[:, position] = _days(rows[name]) if schema.columns[name].type == "date" else rows[name]
+        is_date = schema.columns[name].type == "date"
+        numbers[:, position] = _days(rows[name]) if is_date else rows[name]
     categories = np.empty((len(rows), len(schema.category_fields)), dtype=object)
     for position, name in enumerate(schema.category_fields):
         categories[:, position] = rows[name].where(rows[name].notna(), MISSING)
@@ -72,7 +73,9 @@ class Vocabulary:
         for column in categories.T:
             levels, counts = np.unique(column.astype(str), return_counts=True)
             pairs = zip(levels.tolist(), counts.tolist(), strict=True)
-            kept.append(tuple(level for level, count in pairs if count >= fewest_rows and level != MISSING))
+            kept.append(
+                tuple(level for level, count in pairs if count >= fewest_rows and level != MISSING)
+            )
         return cls(tuple(kept))
 
     def codes_of(self, column: int) -> dict[str, int]:
@@ -144,7 +147,9 @@ class FeatureMap:
         """What the columns of the features are."""
         return Layout(
             tuple(
-                NumberFeature(name, self.schema.special_codes(name), self.schema.feature(name).monotone)
+                NumberFeature(
+                    name, self.schema.special_codes(name), self.schema.feature(name).monotone
+                )
                 for name in self.schema.number_features
             ),
             tuple(
@@ -170,7 +175,9 @@ def number_features(schema: Schema, numbers: FloatArray) -> FloatArray:
     }
     for name, derived in schema.derived.items():
         operands[name] = np.broadcast_to(evaluate(derived.parsed, operands), len(numbers))
-    columns = [operands[name] if name in schema.derived else raw[name] for name in schema.number_features]
+    columns = [
+        operands[name] if name in schema.derived else raw[name] for name in schema.number_features
+    ]
     return np.column_stack(columns) if columns else np.empty((len(numbers), 0))
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from credit.spec import DatasetSpec, EventWithinHorizon, TargetIsBad
-from credit.validation import category_text
+from credit.validation import equals
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,16 @@ def label(rows: pd.DataFrame, spec: DatasetSpec) -> Labels:
     ([1, 0, 0], [True, True, False])
     """
     if isinstance(spec.bad, TargetIsBad):
-        bad = _equals(rows[spec.bad.target], spec.bad.bad_value)
+        bad = equals(rows[spec.bad.target], spec.bad.bad_value)
         return Labels(bad.astype(np.int8), np.ones(len(rows), dtype=bool))
     return _label_by_event(rows, spec, spec.bad)
 
 
 def _label_by_event(rows: pd.DataFrame, spec: DatasetSpec, bad: EventWithinHorizon) -> Labels:
     deadline = rows[spec.time] + pd.DateOffset(months=bad.horizon_months)
-    observed_until = pd.Timestamp(bad.observed_until) if bad.observed_until else rows[bad.event_date].max()
-    happened = _equals(rows[bad.event], bad.event_value)
+    observed_until = (
+        pd.Timestamp(bad.observed_until) if bad.observed_until else rows[bad.event_date].max()
+    )
+    happened = equals(rows[bad.event], bad.event_value)
     in_time = (rows[bad.event_date] <= deadline).to_numpy()
     return Labels((happened & in_time).astype(np.int8), (deadline <= observed_until).to_numpy())
-
-
-def _equals(column: pd.Series, value: object) -> NDArray[np.bool_]:
-    wanted = category_text(pd.Series([value], dtype=object)).iat[0]
-    return (category_text(column) == wanted).to_numpy(dtype=bool)

@@ -85,7 +85,7 @@ class Column(Frozen):
     def expected(self) -> str:
         """What a value must be, in words, for messages.
 
-        >>> Column(type="integer", unit="months", range=(0, 120), special={-9: "no record"}).expected
+        >>> Column(type="integer", unit="months", range=(0, 120), special={-9: "none"}).expected
         'an integer from 0 to 120 months, or special code -9'
         >>> Column(type="category", levels=["own", "rent"]).expected
         "one of 'own', 'rent'"
@@ -115,18 +115,21 @@ class Column(Frozen):
         if not self.is_number and self.special:
             raise ValueError("special codes are for numbers; a category lists them as levels")
         if not self.is_number and self.monotone:
-            raise ValueError("monotone is for numbers and dates; the levels of a category have no order")
-        if any(isinstance(bound, date) != (self.type == "date") for bound in self.range if bound is not None):
+            raise ValueError("monotone is for numbers; the levels of a category have no order")
+        is_date = self.type == "date"
+        if any(isinstance(bound, date) != is_date for bound in self.range if bound is not None):
             raise ValueError("range must be dates for a date column and numbers for a number")
         if low is not None and high is not None and low > high:  # type: ignore[operator]
             raise ValueError(f"range starts at {low} and ends before it, at {high}")
         if self.input_justification and (self.role, self.attribute) != ("protected", "age"):
-            raise ValueError("only a protected column with attribute 'age' may carry an input_justification")
+            raise ValueError(
+                "only a protected column with attribute 'age' may carry an input_justification"
+            )
         return self
 
 
 class DerivedColumn(Frozen):
-    """A number computed from other columns by a safe expression, the same in training and serving."""
+    """A number computed from other columns, the same in training and serving."""
 
     expression: str
     description: str = ""
@@ -221,6 +224,8 @@ class Schema(Frozen):
             raise ValueError("a bad definition with a horizon needs a time column")
         if self.exposure and self.exposure not in self.columns:
             raise ValueError(f"exposure column {self.exposure!r} is not among the columns")
+        if self.id in self.columns and self.columns[self.id].is_input:
+            raise ValueError(f"id column {self.id!r} cannot be an input; give it role ignore")
         for name in self.outcome_columns:
             if name in self.columns and self.columns[name].is_input:
                 raise ValueError(f"{name!r} belongs to the bad definition and cannot be an input")
@@ -242,12 +247,16 @@ class Schema(Frozen):
 
     def _check_operand(self, name: str, operand: str, known: set[str]) -> None:
         if operand not in known:
-            raise ValueError(f"derived column {name!r} uses {operand!r}, which no column above it names")
+            raise ValueError(
+                f"derived column {name!r} uses {operand!r}, which no column above it names"
+            )
         if operand in self.outcome_columns:
             raise ValueError(f"derived column {name!r} uses {operand!r}, which tells the outcome")
         column = self.columns.get(operand)
         if column and not column.is_number:
-            raise ValueError(f"derived column {name!r} uses {operand!r}, a {column.type}, as a number")
+            raise ValueError(
+                f"derived column {name!r} uses {operand!r}, a {column.type}, as a number"
+            )
         if column and column.role == "protected" and not column.is_input:
             raise ValueError(f"derived column {name!r} uses the protected column {operand!r}")
 
@@ -321,8 +330,3 @@ class DatasetSpec(Schema):
     """A schema and where its rows come from."""
 
     source: FileSource | SqlSource
-
-    @property
-    def schema_only(self) -> Schema:
-        """The spec without its source, which may name a host or a folder."""
-        return Schema.model_validate(self.model_dump(exclude={"source"}))

@@ -5,6 +5,9 @@ silence: a rejected row keeps its number, every reason, and the values as they c
 """
 
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,27 @@ BoolArray = NDArray[np.bool_]
 
 ROW = "row"
 REASONS = "reasons"
+
+# What files write for a missing number or date. In a category such a word is a level: the code
+# of Namibia is NA, and "n/a" may say that a person has no employer.
+MISSING_WORDS = (
+    "",
+    ".",
+    "NA",
+    "N/A",
+    "n/a",
+    "#N/A",
+    "<NA>",
+    "NaN",
+    "nan",
+    "NaT",
+    "null",
+    "NULL",
+    "None",
+)
+
+_ISO_DATE = r"^(\d{4}-\d{2}(?:-\d{2})?)(?:[T ]\d{2}:\d{2}.*)?$"
+_LONGEST_SHOWN = 80
 
 
 class RowsError(ValueError):
@@ -31,8 +55,8 @@ class Problem:
     expected: str
 
     def reason(self, value: object) -> str:
-        got = "nothing" if pd.isna(value) else repr(value.item() if isinstance(value, np.generic) else value)  # type: ignore[call-overload]
-        return f"{self.column}: got {got}, expected {self.expected}"
+        """What is wrong with one value."""
+        return f"{self.column}: got {_shown(value)}, expected {self.expected}"
 
 
 @dataclass(frozen=True)
@@ -40,7 +64,8 @@ class Validated:
     """Typed rows, and the rejected ones as they came with a `row` number and their `reasons`.
 
     Numbers and integers are float64 (NaN: missing), dates datetime64, categories text (None:
-    missing). Row numbers count from 1, the header not included.
+    missing). Row numbers count from 1, the header not included. A date is the day as written;
+    a month alone is its first day.
     """
 
     rows: pd.DataFrame
@@ -72,23 +97,35 @@ def validate(frame: pd.DataFrame, spec: DatasetSpec, *, outcomes: bool = True) -
     [[2, 'age: got 17, expected an integer from 18 to 99']]
     """
     needed = _needed_columns(spec, outcomes)
-    if frame.empty:
-        raise RowsError("there are no rows; expected at least one below the header")
-    absent = [name for name in needed if name not in frame.columns]
-    if absent:
-        raise RowsError(f"columns {', '.join(absent)} are missing; there are {', '.join(map(str, frame.columns))}")
+    _check_header(frame, needed)
     frame = frame.reset_index(drop=True)
     typed: dict[str, pd.Series] = {}
     problems: list[Problem] = []
     for name in needed:
-        column = spec.columns.get(name) or _implied_column(spec, name)
-        typed[name], found = _check_column(frame[name], name, column)
+        typed[name], found = _check_column(frame[name], name, _declared_column(spec, name))
         problems += found
+    rows = pd.DataFrame(typed)
     if spec.id in typed:
-        problems.append(_duplicates(typed[spec.id], spec.id))
+        problems.append(_repeated_ids(rows, spec.id))
     if outcomes:
         problems += _outcome_problems(typed, spec)
-    return _split(frame, pd.DataFrame(typed), [problem for problem in problems if problem.rows.any()])
+    return _split(frame, rows, [problem for problem in problems if problem.rows.any()])
+
+
+def _check_header(frame: pd.DataFrame, needed: list[str]) -> None:
+    if frame.empty:
+        raise RowsError("there are no rows; expected at least one below the header")
+    there = ", ".join(map(str, frame.columns))
+    absent = [name for name in needed if name not in frame.columns]
+    if absent:
+        raise RowsError(
+            f"{counted(len(absent), 'column')} missing: {', '.join(absent)}; there are {there}"
+        )
+    twice = frame.columns[frame.columns.duplicated()]
+    if twice.isin(needed).any():
+        raise RowsError(
+            f"two columns have the same name: {', '.join(map(str, twice.unique()))}; rename one"
+        )
 
 
 def _needed_columns(spec: DatasetSpec, outcomes: bool) -> list[str]:
@@ -97,31 +134,43 @@ def _needed_columns(spec: DatasetSpec, outcomes: bool) -> list[str]:
     return list(spec.fields)
 
 
-def _implied_column(spec: DatasetSpec, name: str) -> Column:
-    """The declaration of an id or outcome column that the spec names but does not describe."""
-    if isinstance(spec.bad, EventWithinHorizon) and name == spec.bad.event_date:
-        return Column(type="date", role="ignore")
-    if name == spec.time:
-        return Column(type="date", role="ignore", missing_allowed=False)
-    return Column(type="category", role="ignore", missing_allowed=name in spec.outcome_columns)
+def _declared_column(spec: DatasetSpec, name: str) -> Column:
+    """What the spec declares of a column, or implies of an id, time or outcome column."""
+    is_key = name in (spec.id, spec.time)
+    if name in spec.columns:
+        column = spec.columns[name]
+        return column.model_copy(update={"missing_allowed": False}) if is_key else column
+    is_event_date = isinstance(spec.bad, EventWithinHorizon) and name == spec.bad.event_date
+    return Column(
+        type="date" if is_event_date or name == spec.time else "category",
+        role="ignore",
+        missing_allowed=not is_key,
+    )
 
 
 def _check_column(raw: pd.Series, name: str, column: Column) -> tuple[pd.Series, list[Problem]]:
+    if isinstance(raw.dtype, pd.CategoricalDtype):
+        raw = raw.astype(raw.cat.categories.dtype)
     typed, unreadable = _CONVERTERS[column.type](raw)
-    problems = [Problem(name, unreadable, column.expected)]
     present = typed.notna().to_numpy()
+    wrong = unreadable | (present & ~_is_allowed(typed, column))
+    problems = [Problem(name, wrong, column.expected)]
     if not column.missing_allowed:
-        problems.append(Problem(name, ~present & ~unreadable, f"{column.expected} (missing is not allowed)"))
-    if column.levels is not None:
-        problems.append(Problem(name, present & ~typed.isin(column.levels).to_numpy(), column.expected))
-    outside = present & ~_in_range(typed, column)
-    if column.special:
-        outside &= ~typed.isin(list(column.special)).to_numpy()
-    problems.append(Problem(name, outside, column.expected))
+        expected = f"{column.expected} (missing is not allowed)"
+        problems.append(Problem(name, ~present & ~unreadable, expected))
     return typed, problems
 
 
+def _is_allowed(typed: pd.Series, column: Column) -> BoolArray:
+    if column.levels is not None:
+        return typed.isin(list(column.levels)).to_numpy()
+    inside = _in_range(typed, column)
+    return inside | typed.isin(list(column.special)).to_numpy() if column.special else inside
+
+
 def _as_number(raw: pd.Series) -> tuple[pd.Series, BoolArray]:
+    if pd.api.types.is_datetime64_any_dtype(raw):
+        return pd.Series(np.nan, index=raw.index), raw.notna().to_numpy()
     numbers = pd.to_numeric(raw, errors="coerce").astype("float64")
     infinite = np.isinf(numbers.to_numpy())
     unreadable = (_present(raw) & numbers.isna().to_numpy()) | infinite
@@ -135,16 +184,13 @@ def _as_integer(raw: pd.Series) -> tuple[pd.Series, BoolArray]:
 
 
 def _as_date(raw: pd.Series) -> tuple[pd.Series, BoolArray]:
-    if pd.api.types.is_numeric_dtype(raw):
-        return pd.Series(pd.NaT, index=raw.index, dtype="datetime64[us]"), _present(raw)
-    dates = pd.to_datetime(raw, errors="coerce", format=None if _is_dates(raw) else "ISO8601")
-    if dates.dt.tz is not None:
-        dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
+    """The day as it is written: a time of day or a zone behind it does not move it."""
+    if pd.api.types.is_datetime64_any_dtype(raw):
+        dates = raw.dt.tz_localize(None).dt.normalize()
+    else:
+        days = raw.astype(str).str.strip().str.extract(_ISO_DATE, expand=False)
+        dates = pd.to_datetime(days, errors="coerce", format="ISO8601")
     return dates.astype("datetime64[us]"), _present(raw) & dates.isna().to_numpy()
-
-
-def _is_dates(raw: pd.Series) -> bool:
-    return pd.api.types.is_datetime64_any_dtype(raw)
 
 
 def _as_category(raw: pd.Series) -> tuple[pd.Series, BoolArray]:
@@ -162,29 +208,66 @@ _CONVERTERS = {
 def category_text(raw: pd.Series) -> pd.Series:
     """Levels as text: whole numbers without a decimal point, surrounding blanks off, None missing.
 
+    Booleans are "True" and "False". A word such as "NA" is a level like any other.
+
     >>> category_text(pd.Series([1.0, None, 2.5])).tolist()
     ['1', None, '2.5']
     """
-    levels, codes = pd.factorize(raw, use_na_sentinel=True)[1], pd.factorize(raw)[0]
-    texts = np.array([_level_text(level) for level in levels] + [None], dtype=object)
-    return pd.Series(texts[codes], index=raw.index, name=raw.name, dtype=object)
+    if raw.dtype == object:  # factorize would take 1 and True for the same level
+        texts = np.array([*map(_level_text, raw), None], dtype=object)[:-1]
+    else:
+        codes, levels = pd.factorize(raw)
+        texts = np.array([*map(_level_text, levels), None], dtype=object)[codes]
+    return pd.Series(texts, index=raw.index, name=raw.name, dtype=object)
+
+
+def _is_missing(value: Any) -> bool:
+    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
 def _level_text(level: object) -> str | None:
-    if isinstance(level, float | np.floating) and float(level).is_integer():
+    if _is_missing(level):
+        return None
+    if isinstance(level, float | np.floating | Decimal) and float(level).is_integer():
         return str(int(level))
     return str(level).strip() or None
+
+
+def equals(column: pd.Series, value: object) -> BoolArray:
+    """Where an outcome column holds a value; true and false count as 1 and 0.
+
+    >>> equals(pd.Series(["True", "0", None]), 1).tolist()
+    [True, False, False]
+    """
+    wanted = _outcome_text(category_text(pd.Series([value], dtype=object)))
+    return (_outcome_text(category_text(column)) == wanted.iat[0]).to_numpy(dtype=bool)
+
+
+def _outcome_text(texts: pd.Series) -> pd.Series:
+    return texts.replace({"True": "1", "true": "1", "False": "0", "false": "0"})
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun and verb.
+
+    >>> counted(1, "column"), counted(2, "column")
+    ('1 column is', '2 columns are')
+    """
+    return f"1 {noun} is" if number == 1 else f"{number:,} {noun}s are"
 
 
 def _present(raw: pd.Series) -> BoolArray:
     present = raw.notna().to_numpy(dtype=bool)
     if raw.dtype == object or pd.api.types.is_string_dtype(raw):
-        present = present & (raw.astype(str).str.strip() != "").to_numpy(dtype=bool)
+        text = raw.astype(str).str.strip()
+        present = present & ~text.isin(MISSING_WORDS).to_numpy(dtype=bool)
     return present
 
 
 def _in_range(typed: pd.Series, column: Column) -> BoolArray:
-    low, high = (pd.Timestamp(bound) if column.type == "date" and bound else bound for bound in column.range)
+    low, high = (
+        pd.Timestamp(bound) if isinstance(bound, date) else bound for bound in column.range
+    )
     inside = np.ones(len(typed), dtype=bool)
     if low is not None:
         inside &= (typed >= low).to_numpy()
@@ -193,8 +276,13 @@ def _in_range(typed: pd.Series, column: Column) -> BoolArray:
     return inside
 
 
-def _duplicates(ids: pd.Series, name: str) -> Problem:
-    return Problem(name, (ids.duplicated() & ids.notna()).to_numpy(), "an id that no row above has")
+def _repeated_ids(rows: pd.DataFrame, name: str) -> Problem:
+    """Of copies one stays; of rows that contradict each other none does."""
+    copies = rows.duplicated()
+    versions = rows.loc[~copies, name].value_counts()
+    contradictory = rows[name].isin(versions.index[versions > 1])
+    repeated = (copies | contradictory) & rows[name].notna()
+    return Problem(name, repeated.to_numpy(), "an id that no other row has")
 
 
 def _outcome_problems(typed: dict[str, pd.Series], spec: DatasetSpec) -> list[Problem]:
@@ -202,10 +290,10 @@ def _outcome_problems(typed: dict[str, pd.Series], spec: DatasetSpec) -> list[Pr
         target = spec.bad.target
         return [Problem(target, typed[target].isna().to_numpy(), "a target value")]
     event, event_date = typed[spec.bad.event], typed[spec.bad.event_date]
-    happened = event == str(spec.bad.event_value)
+    undated = equals(event, spec.bad.event_value) & event_date.isna().to_numpy()
     return [
         Problem(spec.bad.event, event.isna().to_numpy(), "whether the event happened"),
-        Problem(spec.bad.event_date, (happened & event_date.isna()).to_numpy(), "the date of the event"),
+        Problem(spec.bad.event_date, undated, "the date of the event"),
     ]
 
 
@@ -213,16 +301,27 @@ def _split(raw: pd.DataFrame, typed: pd.DataFrame, problems: list[Problem]) -> V
     bad = np.zeros(len(raw), dtype=bool)
     for problem in problems:
         bad |= problem.rows
-    positions = np.flatnonzero(bad)
-    rejected = raw.iloc[positions].copy()
-    rejected.insert(0, REASONS, [_reasons(raw, problems, position) for position in positions])
-    rejected.insert(0, ROW, positions + 1)
+    rejected = raw[bad].copy()
+    rejected.insert(0, REASONS, _reasons(raw, problems, bad), allow_duplicates=True)
+    rejected.insert(0, ROW, np.flatnonzero(bad) + 1, allow_duplicates=True)
     return Validated(typed[~bad].reset_index(drop=True), rejected.reset_index(drop=True))
 
 
-def _reasons(raw: pd.DataFrame, problems: list[Problem], position: int) -> str:
-    return "; ".join(
-        problem.reason(raw[problem.column].iat[position])
-        for problem in problems
-        if problem.rows[position]
-    )
+def _reasons(raw: pd.DataFrame, problems: list[Problem], bad: BoolArray) -> list[str]:
+    reasons: dict[int, list[str]] = {row: [] for row in np.flatnonzero(bad).tolist()}
+    for problem in problems:
+        rows = np.flatnonzero(problem.rows)
+        for row, value in zip(rows.tolist(), raw[problem.column].iloc[rows], strict=True):
+            reasons[row].append(problem.reason(value))
+    return ["; ".join(found) for found in reasons.values()]
+
+
+def _shown(value: object) -> str:
+    if _is_missing(value):
+        return "nothing"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bool | np.bool_ | int | np.integer | float | np.floating):
+        return str(value)
+    text = repr(str(value))
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...'"
