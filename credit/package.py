@@ -60,7 +60,7 @@ class Package:
     @classmethod
     def build(cls, schema: Schema, family: str, graph: bytes, provenance: Provenance) -> "Package":
         """Put a package together."""
-        files = {GRAPH: graph, SCHEMA: canonical_json(schema.model_dump(mode="json"))}
+        files = {GRAPH: graph, SCHEMA: canonical_json(_schema_dump(schema))}
         manifest = Manifest(
             dataset=schema.name,
             family=family,
@@ -109,7 +109,10 @@ class Package:
     @cached_property
     def schema(self) -> Schema:
         """The schema of the applications it scores."""
-        return Schema.model_validate_json(self.files[SCHEMA])
+        try:
+            return Schema.model_validate_json(self.files[SCHEMA])
+        except ValidationError as error:
+            raise PackageError(f"{SCHEMA}: {error.errors()[0]['msg']}; fetch the package anew") from None
 
     @property
     def graph(self) -> bytes:
@@ -125,6 +128,11 @@ class Package:
                 raise PackageError(f"{name} is not in the manifest; remove it or fetch the package anew")
             if sha256(self.files[name]) != listed[name]:
                 raise PackageError(f"{name} does not match its sha256 in the manifest; fetch the package anew")
+
+
+def _schema_dump(schema: Schema) -> dict[str, object]:
+    """The schema alone: a source may name a host or a folder."""
+    return schema.model_dump(mode="json", include=set(Schema.model_fields))
 
 
 def sha256(content: bytes) -> str:

@@ -13,6 +13,7 @@ NUMBERS = "numbers"
 CATEGORIES = "categories"
 PROBABILITY = "probability_of_default"
 DECIMALS = 6
+BATCH = 8192
 
 
 class Scorer:
@@ -39,14 +40,19 @@ class Scorer:
 
     def probabilities(self, applications: Applications) -> FloatArray:
         """Probability of default of each application, from 0 to 1, rounded to 1e-6."""
+        starts = range(0, max(len(applications), 1), BATCH)
+        parts = [self._run(applications[start : start + BATCH]) for start in starts]
+        return np.round(parts[0] if len(parts) == 1 else np.concatenate(parts), DECIMALS)
+
+    def probability(self, fields: Mapping[str, object]) -> float:
+        """Probability of default of one application whose field values are checked and typed."""
+        return float(self.probabilities(from_fields(fields, self.schema))[0])
+
+    def _run(self, applications: Applications) -> FloatArray:
         inputs: dict[str, np.ndarray] = {}
         if self._takes_numbers:
             inputs[NUMBERS] = applications.numbers
         if self._takes_categories:
             inputs[CATEGORIES] = applications.categories
         (probability,) = self._session.run([PROBABILITY], inputs)
-        return np.round(probability, DECIMALS)
-
-    def probability(self, fields: Mapping[str, object]) -> float:
-        """Probability of default of one application whose field values are checked and typed."""
-        return float(self.probabilities(from_fields(fields, self.schema))[0])
+        return probability  # type: ignore[no-any-return]

@@ -1,0 +1,13 @@
+"""The model families, by name."""
+
+from credit.models import network, pca_logistic, random_forest, woe_logistic, xgboost_trees
+from credit.models.family import Family
+from credit.plan import FamilyName
+
+FAMILIES: dict[FamilyName, Family] = {
+    "woe_logistic": woe_logistic.FAMILY,
+    "pca_logistic": pca_logistic.FAMILY,
+    "random_forest": random_forest.FAMILY,
+    "xgboost": xgboost_trees.FAMILY,
+    "network": network.FAMILY,
+}

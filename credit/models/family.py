@@ -1,0 +1,42 @@
+"""The one interface of every model family."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from credit.expressions import FloatArray
+from credit.features import Features, Layout
+from credit.graph import Graph
+from credit.models.design import FeatureTensors
+from credit.plan import Value
+
+BadArray: TypeAlias = NDArray[np.int8]
+Params: TypeAlias = Mapping[str, Value]
+Scale: TypeAlias = Literal["log-odds", "probability"]
+
+
+class Model(Protocol):
+    """A fitted model. Its margin rises with risk and is what calibration and reasons start from."""
+
+    def margin(self, features: Features) -> FloatArray:
+        """[rows], on the family's scale."""
+
+    def emit(self, graph: Graph, features: FeatureTensors) -> str:
+        """The same margin as a tensor [rows, 1]."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """How models of one kind are called and fitted.
+
+    `defaults` are the parameters that a search may set, with the values they have otherwise.
+    `fit` takes features, labels, their layout, all parameters and a seed, and is deterministic.
+    """
+
+    title: str
+    scale: Scale
+    defaults: Params
+    fit: Callable[[Features, BadArray, Layout, Params, int], Model]

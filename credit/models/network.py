@@ -1,0 +1,165 @@
+"""Feed-forward network (Keras on TensorFlow): embeddings for categories, early stopping."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from credit.expressions import FloatArray
+from credit.features import Features, Layout
+from credit.graph import Graph
+from credit.models.design import FeatureTensors, ScaledDesign
+from credit.models.family import BadArray, Family, Params
+
+BATCH = 512
+CHUNK = 8192
+MOST_EPOCHS = 80
+PATIENCE = 6
+WATCHED_SHARE = 0.1
+WIDEST_EMBEDDING = 8
+
+
+@cache
+def _keras() -> Any:
+    """Keras with deterministic operations on one thread; imported only when a network is fitted."""
+    import tensorflow
+
+    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    tensorflow.config.experimental.enable_op_determinism()
+    import keras
+
+    return keras
+
+
+@dataclass(frozen=True)
+class Network:
+    """Log-odds from two hidden layers over scaled numbers and embedded categories."""
+
+    design: ScaledDesign
+    layout: Layout
+    model: Any
+
+    def margin(self, features: Features) -> FloatArray:
+        inputs = _inputs(self.design, features)
+        chunks = [
+            np.asarray(self.model([part[start : start + CHUNK] for part in inputs], training=False))
+            for start in range(0, len(features), CHUNK)
+        ]
+        return np.concatenate(chunks)[:, 0].astype(np.float64)
+
+    def emit(self, graph: Graph, features: FeatureTensors) -> str:
+        embedded = [
+            graph.add(
+                "Gather",
+                graph.constant(self._weights(f"embedding_{position}")[0]),
+                graph.add("Squeeze", graph.columns(features.codes, [position]), graph.constant(np.array([1]))),
+                axis=0,
+            )
+            for position in range(len(self.layout.categories))
+        ]
+        scaled = [self.design.emit(graph, features)] if self.layout.numbers else []
+        signal = graph.concat([*scaled, *embedded])
+        for layer in ("hidden_0", "hidden_1"):
+            signal = graph.add("Relu", self._dense(graph, signal, layer))
+        return self._dense(graph, signal, "log_odds")
+
+    def _dense(self, graph: Graph, signal: str, layer: str) -> str:
+        kernel, bias = self._weights(layer)
+        return graph.add("Gemm", signal, graph.constant(kernel), graph.constant(bias))
+
+    def _weights(self, layer: str) -> list[FloatArray]:
+        return [weights.astype(np.float64) for weights in self.model.get_layer(layer).get_weights()]
+
+
+def _inputs(design: ScaledDesign, features: Features) -> list[np.ndarray]:
+    codes = [column[:, np.newaxis].astype(np.int32) for column in features.codes.T]
+    return [design.matrix(features).astype(np.float32), *codes]
+
+
+def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed: int) -> Network:
+    """Fit on nine tenths, stop when the loss on the last tenth no longer falls, keep the best."""
+    keras = _keras()
+    design = ScaledDesign.fit(replace(layout, categories=()), features)
+    inputs = _inputs(design, features)
+    model = _build(keras, inputs[0].shape[1], layout, params, seed)
+    generator = np.random.default_rng(seed)
+    watched = generator.random(len(bad)) < WATCHED_SHARE
+    rows = np.flatnonzero(~watched)
+    model.fit(
+        _batches(keras, inputs, bad, rows, generator),
+        validation_data=([part[watched] for part in inputs], bad[watched].astype(np.float32)),
+        validation_batch_size=CHUNK,
+        epochs=MOST_EPOCHS,
+        verbose=0,
+        callbacks=[keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)],
+    )
+    return Network(design, layout, model)
+
+
+def _build(keras: Any, width: int, layout: Layout, params: Params, seed: int) -> Any:
+    """The network, every random part of it seeded on its own."""
+    layers, seeds = keras.layers, iter(range(seed, seed + 1000))
+
+    def dense(units: int, name: str, activation: str | None) -> Any:
+        start = keras.initializers.GlorotUniform(seed=next(seeds))
+        return layers.Dense(units, activation=activation, kernel_initializer=start, name=name)
+
+    numbers = keras.Input((width,))
+    codes = [keras.Input((1,), dtype="int32") for _ in layout.categories]
+    embedded = [
+        layers.Flatten()(
+            layers.Embedding(
+                category.codes,
+                min(WIDEST_EMBEDDING, ceil(category.codes / 2)),
+                embeddings_initializer=keras.initializers.RandomUniform(seed=next(seeds)),
+                name=f"embedding_{position}",
+            )(code)
+        )
+        for position, (category, code) in enumerate(zip(layout.categories, codes, strict=True))
+    ]
+    signal = layers.Concatenate()([numbers, *embedded]) if embedded else numbers
+    units = int(params["width"])
+    for position, size in enumerate((units, units // 2)):
+        signal = dense(size, f"hidden_{position}", "relu")(signal)
+        signal = layers.Dropout(float(params["dropout"]), seed=next(seeds))(signal)
+    model = keras.Model([numbers, *codes], dense(1, "log_odds", None)(signal))
+    model.compile(
+        optimizer=keras.optimizers.AdamW(float(params["learning_rate"]), weight_decay=float(params["decay"])),
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    return model
+
+
+def _batches(
+    keras: Any, inputs: list[np.ndarray], bad: BadArray, rows: np.ndarray, generator: np.random.Generator
+) -> Any:
+    """Batches in an order that the generator draws anew for each epoch."""
+
+    class Batches(keras.utils.PyDataset):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.order = generator.permutation(rows)
+
+        def __len__(self) -> int:
+            return ceil(len(rows) / BATCH)
+
+        def __getitem__(self, index: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+            chosen = self.order[index * BATCH : (index + 1) * BATCH]
+            return tuple(part[chosen] for part in inputs), bad[chosen].astype(np.float32)
+
+        def on_epoch_end(self) -> None:
+            self.order = generator.permutation(rows)
+
+    return Batches()
+
+
+FAMILY = Family(
+    title="Neural network (TensorFlow)",
+    scale="log-odds",
+    defaults={"width": 64, "dropout": 0.2, "learning_rate": 0.003, "decay": 0.0001},
+    fit=fit,
+)

@@ -1,0 +1,68 @@
+"""Random forest."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from credit.expressions import FloatArray
+from credit.features import Features, Layout
+from credit.graph import Graph
+from credit.models.design import FeatureTensors, TreeDesign
+from credit.models.family import BadArray, Family, Params
+from credit.models.trees import Tree, emit_sum
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Mean share of bads in the leaves that a row reaches."""
+
+    design: TreeDesign
+    classifier: RandomForestClassifier
+
+    def margin(self, features: Features) -> FloatArray:
+        return np.asarray(self.classifier.predict_proba(self.design.matrix(features))[:, 1])
+
+    def emit(self, graph: Graph, features: FeatureTensors) -> str:
+        return emit_sum(graph, self.design.emit(graph, features), self.trees(), "<=")
+
+    def trees(self) -> list[Tree]:
+        """The trees, leaf values divided by their number."""
+        estimators = self.classifier.estimators_
+        return [_tree(estimator, len(estimators)) for estimator in estimators]
+
+
+def _tree(estimator: DecisionTreeClassifier, trees: int) -> Tree:
+    grown = estimator.tree_
+    shares = grown.value[:, 0, :]
+    return Tree(
+        left=grown.children_left,
+        right=grown.children_right,
+        feature=grown.feature,
+        threshold=grown.threshold,
+        missing_left=grown.missing_go_to_left.astype(bool),
+        value=shares[:, 1] / shares.sum(axis=1) / trees,
+    )
+
+
+def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed: int) -> Forest:
+    """Grow the forest on one thread, so that it is the same wherever it is grown."""
+    design = TreeDesign.of(layout)
+    classifier = RandomForestClassifier(
+        n_estimators=int(params["trees"]),
+        min_samples_leaf=int(params["min_leaf"]),
+        max_features=float(params["features"]),
+        max_leaf_nodes=int(params["most_leaves"]),
+        random_state=seed,
+        n_jobs=1,
+    )
+    return Forest(design, classifier.fit(design.matrix(features), bad))
+
+
+FAMILY = Family(
+    title="Random forest",
+    scale="probability",
+    defaults={"trees": 200, "min_leaf": 20, "features": 0.3, "most_leaves": 400},
+    fit=fit,
+)

@@ -1,0 +1,191 @@
+"""Training: from labelled rows to fitted, calibrated, exported and measured families."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from credit.calibration import Calibrator, calibrate, probability
+from credit.export import export
+from credit.expressions import FloatArray
+from credit.features import Applications, FeatureMap, Features, Vocabulary, from_frame
+from credit.metrics import Interval, evaluate
+from credit.models import FAMILIES
+from credit.models.family import BadArray, Model
+from credit.package import Package, Provenance
+from credit.plan import FamilyName, Preset, TrainingPlan, Value
+from credit.scoring import Scorer
+from credit.search import Trial, search
+from credit.spec import Schema
+
+MOST_DIFFERENCE = 1e-5
+
+
+class TrainingError(ValueError):
+    """The data cannot be trained on, or a result may not leave; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one part of the split, raw and as features."""
+
+    applications: Applications
+    features: Features
+    bad: BadArray
+
+    def __len__(self) -> int:
+        return len(self.bad)
+
+    @property
+    def bad_rate(self) -> float:
+        """Share of bads, from 0 to 1."""
+        return float(self.bad.mean())
+
+
+@dataclass(frozen=True)
+class Development:
+    """Everything that models are developed on."""
+
+    feature_map: FeatureMap
+    train: Part
+    validation: Part
+    test: Part
+
+
+@dataclass(frozen=True)
+class TrainedFamily:
+    """One family's best model, measured on rows that it has not seen.
+
+    Attributes:
+        validation, test: probabilities of default of those parts' rows.
+        graph: the package's ONNX graph.
+        parity: largest difference between graph and model over the test rows.
+        metrics: part -> metric -> estimate with interval.
+        seconds: how long search, fit and measurement took.
+    """
+
+    family: FamilyName
+    params: dict[str, Value]
+    trials: tuple[Trial, ...]
+    model: Model
+    calibrator: Calibrator
+    validation: FloatArray
+    test: FloatArray
+    graph: bytes
+    parity: float
+    metrics: dict[str, dict[str, Interval]]
+    seconds: float
+
+    @property
+    def title(self) -> str:
+        """The family's name for people."""
+        return FAMILIES[self.family].title
+
+
+def prepare(
+    rows: pd.DataFrame, bad: BadArray, part: NDArray[np.object_], schema: Schema, plan: TrainingPlan
+) -> Development:
+    """Turn validated rows into features; levels are learned from the training part alone.
+
+    Raises:
+        TrainingError: an input column is missing in every training row.
+    """
+    applications = from_frame(rows, schema)
+    train = applications[part == "train"]
+    _refuse_empty_columns(train, schema)
+    feature_map = FeatureMap(schema, Vocabulary.fit(train.categories, plan.fewest_rows_per_level))
+
+    def cut(name: str) -> Part:
+        chosen = applications[part == name]
+        return Part(chosen, feature_map(chosen), bad[part == name])
+
+    return Development(feature_map, cut("train"), cut("validation"), cut("test"))
+
+
+def _refuse_empty_columns(train: Applications, schema: Schema) -> None:
+    empty_numbers = np.isnan(train.numbers).all(axis=0)
+    empty_categories = (train.categories == "").all(axis=0)
+    empty = [
+        *(name for name, is_empty in zip(schema.number_fields, empty_numbers, strict=True) if is_empty),
+        *(name for name, is_empty in zip(schema.category_fields, empty_categories, strict=True) if is_empty),
+    ]
+    if empty:
+        raise TrainingError(
+            f"{', '.join(empty)}: all values are missing in the training rows; "
+            "mend the source or give the column role: ignore"
+        )
+
+
+def train_family(
+    name: FamilyName,
+    preset: Preset,
+    development: Development,
+    plan: TrainingPlan,
+    on_trial: Callable[[Trial], None] | None = None,
+) -> TrainedFamily:
+    """Search, fit on all training rows, calibrate on out-of-fold margins, export, measure.
+
+    The same arguments give the same result. Nothing is chosen on the test part.
+
+    Raises:
+        TrainingError: the graph and the model differ by more than 1e-5 on a test row.
+    """
+    started = perf_counter()
+    family, train = FAMILIES[name], development.train
+    layout = development.feature_map.layout
+    found = search(
+        family,
+        preset.families[name],
+        train.features,
+        train.bad,
+        layout,
+        preset.folds,
+        plan.seed,
+        on_trial or (lambda trial: None),
+    )
+    model = family.fit(train.features, train.bad, layout, found.params, plan.seed)
+    calibrator = calibrate(
+        found.margin, train.bad, family.scale, plan.calibration.fewest_bads_for_isotonic
+    )
+    graph = export(development.feature_map, model, calibrator)
+    validation = probability(calibrator, model.margin(development.validation.features))
+    test = probability(calibrator, model.margin(development.test.features))
+    metrics = {
+        "validation": evaluate(development.validation.bad, validation, plan.bootstrap_samples, plan.seed),
+        "test": evaluate(development.test.bad, test, plan.bootstrap_samples, plan.seed),
+    }
+    return TrainedFamily(
+        name,
+        found.params,
+        found.trials,
+        model,
+        calibrator,
+        validation,
+        test,
+        graph,
+        _parity(name, graph, development, test),
+        metrics,
+        perf_counter() - started,
+    )
+
+
+def _parity(name: FamilyName, graph: bytes, development: Development, estimated: FloatArray) -> float:
+    """Largest difference between what the package answers and what the model says."""
+    nothing = Provenance("", "", "", "", {})
+    package = Package.build(development.feature_map.schema, name, graph, nothing)
+    served = Scorer(package).probabilities(development.test.applications)
+    difference = float(np.abs(served - estimated).max())
+    if not difference <= MOST_DIFFERENCE:
+        raise TrainingError(
+            f"{name}: package and model differ by {difference:.2g} on a test row, at most "
+            f"{MOST_DIFFERENCE:g} is allowed; report this with the spec"
+        )
+    return difference
+
+
+def choose_champion(trained: Sequence[TrainedFamily]) -> TrainedFamily:
+    """The family with the highest AUC on validation; the test part has no say."""
+    return max(trained, key=lambda candidate: candidate.metrics["validation"]["auc"].value)
