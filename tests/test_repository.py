@@ -185,6 +185,8 @@ def test_every_make_target_that_is_mentioned_exists() -> None:
 
 def test_every_make_target_explains_itself() -> None:
     phony = set(re.findall(r"^\.PHONY: (\S+)", read("Makefile"), re.MULTILINE))
+    described = set(re.findall(r"^\| `make (\S+)` \|", read("CONTRIBUTING.md"), re.MULTILINE))
+    assert described == phony - {"help"}
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert set(re.findall(r"^  make (\S+) +\S", shown.stdout, re.MULTILINE)) == phony
 
