@@ -60,7 +60,7 @@ class Package:
     @classmethod
     def build(cls, schema: Schema, family: str, graph: bytes, provenance: Provenance) -> "Package":
         """Put a package together."""
-        files = {GRAPH: graph, SCHEMA: canonical_json(_schema_dump(schema))}
+        files = {GRAPH: graph, SCHEMA: _schema_json(schema)}
         manifest = Manifest(
             dataset=schema.name,
             family=family,
@@ -130,9 +130,12 @@ class Package:
                 raise PackageError(f"{name} does not match its sha256 in the manifest; fetch the package anew")
 
 
-def _schema_dump(schema: Schema) -> dict[str, object]:
-    """The schema alone: a source may name a host or a folder."""
-    return schema.model_dump(mode="json", include=set(Schema.model_fields))
+def _schema_json(schema: Schema) -> bytes:
+    """The schema alone: a source may name a host or a folder.
+
+    The columns keep their order, because the graph's inputs follow it.
+    """
+    return (schema.model_dump_json(include=set(Schema.model_fields), indent=1) + "\n").encode()
 
 
 def sha256(content: bytes) -> str:

@@ -1,0 +1,127 @@
+import json
+import multiprocessing
+from math import exp
+from pathlib import Path
+
+import pytest
+
+from credit.package import PackageError
+from credit.scoring import Scorer
+from services.packages import read_package, write_attestation, write_package
+from tests import tiny
+
+
+@pytest.fixture(scope="module")
+def package():
+    return tiny.package()
+
+
+def test_a_package_is_read_back_byte_for_byte(tmp_path, package):
+    path = write_package(tmp_path / "packages", package)
+    assert path == tmp_path / "packages" / package.digest
+    assert read_package(path, package.digest).files == package.files
+
+
+def test_the_columns_keep_their_order_which_the_graph_relies_on(package):
+    assert list(package.schema.columns) == list(tiny.SCHEMA.columns)
+    assert Scorer(package).probability(
+        {"status": "2", "duration": 24.0, "amount": 3500.5, "bureau score": 612.0, "purpose": "car"}
+    ) == round(1 / (1 + exp(1 - 0.03 * 24 - 1e-4 * 3500.5 + 2e-3 * 612 - 0.9 - 0.2)), 6)
+
+
+def test_storing_it_again_changes_nothing(tmp_path, package):
+    path = write_package(tmp_path, package)
+    before = {file: file.stat().st_mtime_ns for file in path.iterdir()}
+    assert write_package(tmp_path, package) == path
+    assert {file: file.stat().st_mtime_ns for file in path.iterdir()} == before
+    assert [entry.name for entry in tmp_path.iterdir()] == [package.digest]
+
+
+@pytest.mark.parametrize("damage", ["changed", "lost", "added", "emptied", "a file"])
+def test_a_damaged_package_is_refused_in_one_line_and_mended_by_storing_it_again(
+    tmp_path, package, damage
+):
+    path = write_package(tmp_path, package)
+    spoil(path, damage)
+    with pytest.raises(PackageError, match=package.digest) as caught:
+        read_package(path, package.digest)
+    assert "\n" not in str(caught.value)
+    assert write_package(tmp_path, package) == path
+    assert read_package(path, package.digest).files == package.files
+    assert [entry.name for entry in tmp_path.iterdir()] == [package.digest]
+
+
+def spoil(path: Path, damage: str) -> None:
+    graph = path / "model.onnx"
+    if damage == "changed":
+        graph.write_bytes(graph.read_bytes()[:-1] + b"?")
+    elif damage == "lost":
+        graph.unlink()
+    elif damage == "added":
+        (path / "extra.py").write_text("print()")
+    else:
+        for file in path.iterdir():
+            file.unlink()
+        if damage == "a file":
+            path.rmdir()
+            path.write_text("not a folder")
+
+
+def test_every_single_changed_byte_of_the_manifest_is_noticed(tmp_path, package):
+    path = write_package(tmp_path, package)
+    manifest = path / "MANIFEST.json"
+    content = manifest.read_bytes()
+    for position in range(0, len(content), 37):
+        changed = bytearray(content)
+        changed[position] ^= 1
+        manifest.write_bytes(changed)
+        with pytest.raises(PackageError, match="digest is"):
+            read_package(path, package.digest)
+
+
+def test_another_package_is_not_taken_for_the_expected_one(tmp_path, package):
+    path = write_package(tmp_path, tiny.package(shift=-2.0))
+    with pytest.raises(PackageError, match=f"expected {package.digest}"):
+        read_package(path, package.digest)
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(PackageError, match="is not a folder; train again"):
+        read_package(tmp_path / "none")
+
+
+def test_a_subfolder_in_a_package_is_refused(tmp_path, package):
+    path = write_package(tmp_path, package)
+    (path / "sub").mkdir()
+    with pytest.raises(PackageError, match="cannot be read"):
+        read_package(path)
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path, package, monkeypatch):
+    def full(path: Path, content: bytes) -> None:
+        if path.name == "schema.json":
+            raise OSError(28, "No space left on device")
+        path.write_bytes(content)
+
+    monkeypatch.setattr("services.packages._write_durably", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_package(tmp_path, package)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_processes_that_store_the_same_package_together_all_succeed(tmp_path, package):
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(3) as pool:
+        paths = pool.starmap(write_package, [(tmp_path, package)] * 12)
+    assert set(paths) == {tmp_path / package.digest}
+    assert read_package(paths[0], package.digest).files == package.files
+    assert [entry.name for entry in tmp_path.iterdir()] == [package.digest]
+
+
+def test_an_attestation_stands_beside_the_package_and_can_be_replaced(tmp_path, package):
+    path = write_package(tmp_path, package)
+    for run in ("first", "second"):
+        written = write_attestation(tmp_path, package.digest, {"run_id": run})
+    assert written == tmp_path / f"{package.digest}.attestation.json"
+    assert json.loads(written.read_text()) == {"run_id": "second"}
+    assert read_package(path, package.digest).digest == package.digest

@@ -1,0 +1,112 @@
+"""A tiny schema and a hand-made package, for tests that need a model but no training."""
+
+import numpy as np
+from onnx import TensorProto, checker, helper, numpy_helper
+
+from credit.package import Package, Provenance
+from credit.spec import Schema
+
+SCHEMA = Schema.model_validate(
+    {
+        "name": "tiny-credit",
+        "bad": {"target": "defaulted"},
+        "columns": {
+            "status": {
+                "type": "category",
+                "levels": {1: "no account", 2: "below 0 DM", 3: "0 DM and more"},
+                "description": "Balance of the current account",
+                "missing_allowed": False,
+            },
+            "duration": {
+                "type": "integer",
+                "unit": "months",
+                "range": [4, 72],
+                "description": "Term of the loan",
+                "missing_allowed": False,
+            },
+            "amount": {"type": "number", "unit": "DM", "range": [100, None]},
+            "bureau score": {
+                "type": "number",
+                "range": [0, 1000],
+                "special": {-9: "no record", -8: "no usable record"},
+            },
+            "purpose": {"type": "category"},
+            "applied": {"type": "date", "range": ["2000-01-01", "2030-12-31"]},
+            "opened": {"type": "date"},
+            "sex": {"type": "category", "role": "protected", "attribute": "sex"},
+            "age": {"type": "integer", "role": "protected", "attribute": "age"},
+            "telephone": {"type": "category", "role": "ignore"},
+        },
+        "derived": {"months_known": {"expression": "months_between(applied, opened)"}},
+    }
+)
+
+APPLICATION: dict[str, object] = {
+    "status": 2,
+    "duration": 24,
+    "amount": 3500.5,
+    "bureau score": 612,
+    "purpose": "car",
+    "applied": "2024-05-17",
+    "opened": "2019-11-02",
+}
+
+WEIGHTS = {"duration": 0.03, "amount": 1e-4, "bureau score": -2e-3}
+EFFECTS = {"1": 0.4, "2": 0.9, "3": -0.7, "car": 0.2}
+
+
+def graph(schema: Schema = SCHEMA, shift: float = -1.0) -> bytes:
+    """logit = shift + weights * numbers (missing: 0) + effects of the categories."""
+    weights = [[WEIGHTS.get(name, 0.0)] for name in schema.number_fields]
+    numbers, categories = len(schema.number_fields), len(schema.category_fields)
+    constants = {
+        "zero": np.zeros((1, 1)),
+        "weights": np.array(weights),
+        "shift": np.array([shift]),
+        "columns": np.array([1], dtype=np.int64),
+    }
+    nodes = [
+        helper.make_node("IsNaN", ["numbers"], ["absent"]),
+        helper.make_node("Where", ["absent", "zero", "numbers"], ["present"]),
+        helper.make_node("MatMul", ["present", "weights"], ["weighed"]),
+        helper.make_node("Squeeze", ["weighed", "columns"], ["from_numbers"]),
+        helper.make_node(
+            "LabelEncoder",
+            ["categories"],
+            ["effects"],
+            domain="ai.onnx.ml",
+            keys_strings=list(EFFECTS),
+            values_floats=list(EFFECTS.values()),
+            default_float=0.0,
+        ),
+        helper.make_node("Cast", ["effects"], ["precise"], to=TensorProto.DOUBLE),
+        helper.make_node("ReduceSum", ["precise", "columns"], ["from_categories"], keepdims=0),
+        helper.make_node("Add", ["from_numbers", "from_categories"], ["moved"]),
+        helper.make_node("Add", ["moved", "shift"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["probability_of_default"]),
+    ]
+    model = helper.make_model(
+        helper.make_graph(
+            nodes,
+            "tiny",
+            [
+                helper.make_tensor_value_info("numbers", TensorProto.DOUBLE, [None, numbers]),
+                helper.make_tensor_value_info("categories", TensorProto.STRING, [None, categories]),
+            ],
+            [helper.make_tensor_value_info("probability_of_default", TensorProto.DOUBLE, [None])],
+            [numpy_helper.from_array(value, name) for name, value in constants.items()],
+        ),
+        opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)],
+        ir_version=9,
+    )
+    checker.check_model(model)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def package(schema: Schema = SCHEMA, shift: float = -1.0, family: str = "woe_logistic") -> Package:
+    """A package that serves; another shift gives another digest."""
+    provenance = Provenance(
+        training_data="11" * 32, spec="22" * 32, config="33" * 32, lock="44" * 32, runtime={}
+    )
+    return Package.build(schema, family, graph(schema, shift), provenance)
