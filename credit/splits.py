@@ -74,8 +74,8 @@ def split(rows: pd.DataFrame, labels: Labels, schema: Schema, plan: SplitPlan) -
     Raises:
         SplitError: a part would have no rows, or rows of one class only.
     """
-    if not labels.matured.any():
-        raise SplitError(_nothing_matured(schema))
+    if isinstance(schema.bad, EventWithinHorizon) and not labels.matured.any():
+        raise SplitError(_nothing_matured(schema, schema.bad))
     _check_both_classes(rows, labels, schema)
     draws = hash_draws(row_keys(rows, schema), plan.salt)
     if schema.time is None:
@@ -110,7 +110,7 @@ def hash_draws(keys: Iterable[bytes], salt: str) -> FloatArray:
     """A number in [0, 1) for each key, uniform over keys and fixed for a key and salt.
 
     >>> hash_draws([b"1001", b"1002"], "creditloop").round(4).tolist()
-    [0.0, 0.0]
+    [0.3198, 0.7196]
     """
     start = hashlib.blake2b(f"{salt}\0".encode(), digest_size=8)
     return np.array([_draw(start.copy(), key) for key in keys], dtype=np.float64)
@@ -193,12 +193,11 @@ def _why_empty(name: Part, schema: Schema, plan: SplitPlan) -> str:
     )
 
 
-def _nothing_matured(schema: Schema) -> str:
-    assert isinstance(schema.bad, EventWithinHorizon)  # noqa: S101
-    until = schema.bad.observed_until or f"the latest {schema.bad.event_date}"
+def _nothing_matured(schema: Schema, bad: EventWithinHorizon) -> str:
+    until = bad.observed_until or f"the latest {bad.event_date}"
     return (
-        f"no row has matured: none has {schema.bad.horizon_months} months between {schema.time} "
-        f"and {until}; give older rows or a shorter horizon"
+        f"no row has matured: none has {bad.horizon_months} months between {schema.time} and "
+        f"{until}; give older rows or a shorter horizon"
     )
 
 
@@ -215,23 +214,24 @@ def _warnings(summary: dict[Part, PartSummary], schema: Schema) -> tuple[str, ..
     p = _chance([summary[name] for name in names])
     if p >= SIGNIFICANT:
         return ()
-    return (
+    warning = (
         f"The bad rate differs between parts that chance should make alike: {_rates(summary)} "
-        f"(chi-square p = {p:.1g}). Look for rows that belong together but have different ids.",
+        f"(chi-square p = {p:.1g}). Look for rows that belong together but have different ids."
     )
+    return (warning,)
 
 
 def _notes(part: PartArray, summary: dict[Part, PartSummary], schema: Schema) -> tuple[str, ...]:
     if schema.time is None:
         return ()
     gap, immature = int((part == "gap").sum()), int((part == "immature").sum())
-    notes = [
+    unused = (
         f"The test is out of time; {gap:,} rows of the gap and {immature:,} rows that have not "
         "matured are not used."
-    ]
-    if _chance([summary["train"], summary["test"]]) < SIGNIFICANT:
-        notes.append(f"The bad rate moved with time: {_rates(summary)}.")
-    return tuple(notes)
+    )
+    if _chance([summary["train"], summary["test"]]) >= SIGNIFICANT:
+        return (unused,)
+    return unused, f"The bad rate moved with time: {_rates(summary)}."
 
 
 def _chance(parts: list[PartSummary]) -> float:
