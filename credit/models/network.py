@@ -87,16 +87,30 @@ def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed:
     model = _build(keras, inputs[0].shape[1], layout, params, seed)
     generator = np.random.default_rng(seed)
     watched = generator.random(len(bad)) < WATCHED_SHARE
-    rows = np.flatnonzero(~watched)
-    model.fit(
-        _batches(keras, inputs, bad, rows, generator),
-        validation_data=([part[watched] for part in inputs], bad[watched].astype(np.float32)),
-        validation_batch_size=CHUNK,
-        epochs=MOST_EPOCHS,
-        verbose=0,
-        callbacks=[keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)],
-    )
-    return Network(design, layout, model)
+    network = Network(design, layout, model)
+    best, best_weights, waited = np.inf, model.get_weights(), 0
+    for _ in range(MOST_EPOCHS):
+        _run_epoch(model, inputs, bad, generator.permutation(np.flatnonzero(~watched)))
+        loss = _log_loss(network.margin(features[watched]), bad[watched])
+        waited += 1
+        if loss < best:
+            best, best_weights, waited = loss, model.get_weights(), 0
+        if waited == PATIENCE:
+            break
+    model.set_weights(best_weights)
+    return network
+
+
+def _run_epoch(model: Any, inputs: list[np.ndarray], bad: BadArray, order: np.ndarray) -> None:
+    """One pass in the given order; a last batch that is not full waits for another epoch."""
+    size = min(BATCH, len(order))
+    for start in range(0, len(order) - size + 1, size):
+        rows = order[start : start + size]
+        model.train_on_batch([part[rows] for part in inputs], bad[rows].astype(np.float32))
+
+
+def _log_loss(log_odds: FloatArray, bad: BadArray) -> float:
+    return float((np.logaddexp(0, log_odds) - bad * log_odds).mean())
 
 
 def _build(keras: Any, width: int, layout: Layout, params: Params, seed: int) -> Any:
@@ -132,29 +146,6 @@ def _build(keras: Any, width: int, layout: Layout, params: Params, seed: int) ->
         jit_compile=False,
     )
     return model
-
-
-def _batches(
-    keras: Any, inputs: list[np.ndarray], bad: BadArray, rows: np.ndarray, generator: np.random.Generator
-) -> Any:
-    """Batches in an order that the generator draws anew for each epoch."""
-
-    class Batches(keras.utils.PyDataset):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.order = generator.permutation(rows)
-
-        def __len__(self) -> int:
-            return ceil(len(rows) / BATCH)
-
-        def __getitem__(self, index: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-            chosen = self.order[index * BATCH : (index + 1) * BATCH]
-            return tuple(part[chosen] for part in inputs), bad[chosen].astype(np.float32)
-
-        def on_epoch_end(self) -> None:
-            self.order = generator.permutation(rows)
-
-    return Batches()
 
 
 FAMILY = Family(

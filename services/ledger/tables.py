@@ -33,7 +33,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Turn an aware time into UTC; raises ValueError for a naive one."""
         if value is None:
             return None
@@ -41,7 +41,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError(f"{value.isoformat()} has no time zone; the ledger keeps UTC")
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """An aware time in UTC."""
         if value is None:
             return None
