@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -13,6 +14,32 @@ from credit.spec import DatasetSpec, FileSource, SpecError, SqlSource
 FOLDER = Path(__file__).resolve().parent / "datasets"
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+class SpecLoader(yaml.SafeLoader):
+    """Safe YAML in which yes and no are words, as in YAML 1.2, and a key stands once.
+
+    The levels of a category are often yes and no. A key given twice would silently win.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping, refused when a key repeats."""
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        repeated = next((key for key in keys if keys.count(key) > 1), None)
+        if repeated is not None:
+            line = node.start_mark.line + 1
+            raise yaml.YAMLError(f"key {repeated!r} stands twice in the mapping from line {line}")
+        return super().construct_mapping(node, deep)
+
+
+_BOOLEAN = "tag:yaml.org,2002:bool"
+SpecLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOLEAN]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+SpecLoader.add_implicit_resolver(
+    _BOOLEAN, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 
 
 def spec_names() -> list[str]:
@@ -28,7 +55,7 @@ def load_spec(name: str) -> DatasetSpec:
     """
     path = _find(name)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = SpecLoader(path.read_text(encoding="utf-8")).get_single_data()
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SpecError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
@@ -68,7 +95,9 @@ def resolve_source(spec: DatasetSpec, data: str | None = None) -> FileSource | S
 def _expand(text: str, dataset: str) -> str:
     def value(match: re.Match[str]) -> str:
         if match[1] not in os.environ:
-            raise SpecError(f"{dataset}: source needs the environment variable {match[1]}; set it or give --data")
+            raise SpecError(
+                f"{dataset}: source needs the environment variable {match[1]}; set it or give --data"
+            )
         return os.environ[match[1]]
 
     return _VARIABLE.sub(value, text)

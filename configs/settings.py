@@ -10,8 +10,6 @@ from typing import Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
-    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     YamlConfigSettingsSource,
@@ -45,7 +43,9 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(default=Path(".creditloop"), description="folder for all state")
-    dataset: str = Field(description="the data set that is trained and served unless told otherwise")
+    dataset: str = Field(
+        description="the data set that is trained and served unless told otherwise"
+    )
     lock_file: Path = Field(default=ROOT / "requirements.lock", description="locked versions")
     tracking_url: str = Field(default="", description="MLflow server; empty: a store under home")
     ledger_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite under home")
@@ -82,7 +82,11 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Overrides first, then the environment, then the files."""
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, _files(), deep_merge=True)
+        return (
+            init_settings,
+            env_settings,
+            YamlConfigSettingsSource(settings_cls, _files(), deep_merge=True),
+        )
 
 
 def _files() -> list[Path]:
@@ -99,7 +103,9 @@ def load_settings(**overrides: object) -> Settings:
     """
     for file in _files():
         if not file.is_file():
-            raise SettingsError(f"{CONFIG_VARIABLE}: {file} is not a file; name a YAML file or unset it")
+            raise SettingsError(
+                f"{CONFIG_VARIABLE}: {file} is not a file; name a YAML file or unset it"
+            )
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -109,7 +115,8 @@ def load_settings(**overrides: object) -> Settings:
 def describe(error: ValidationError, source: str) -> str:
     """One line for each fault: where, what was got, what was expected."""
     return "; ".join(
-        f"{source}: {'.'.join(map(str, fault['loc'])) or 'content'}: {_fault(fault['type'], fault['msg'], fault['input'])}"
+        f"{source}: {'.'.join(map(str, fault['loc'])) or 'content'}: "
+        + _fault(fault["type"], fault["msg"], fault["input"])
         for fault in error.errors(include_url=False)
     )
 

@@ -15,6 +15,8 @@ from credit.expressions import FloatArray
 from credit.spec import Direction
 
 HALF = 0.5
+MERGE_BELOW_Z = 1.0
+HALF_CREDIBLE_ROWS = 20.0
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,13 @@ class NumberBins:
 
 
 def weight_of_evidence(bads: FloatArray, goods: FloatArray) -> FloatArray:
-    """ln of (share of all bads) / (share of all goods) in each bin, half a count added to each.
+    """The logarithm of (share of all bads) / (share of all goods), half a count added to each.
 
     >>> weight_of_evidence(np.array([30.0, 10.0]), np.array([30.0, 90.0])).round(3)
-    array([ 1.082, -1.089])
+    array([ 1.082, -1.072])
     """
-    bad_share = (bads + HALF) / (bads.sum() + HALF)
-    good_share = (goods + HALF) / (goods.sum() + HALF)
+    bad_share = (bads + HALF) / (bads + HALF).sum()
+    good_share = (goods + HALF) / (goods + HALF).sum()
     return np.asarray(np.log(bad_share / good_share))
 
 
@@ -63,7 +65,9 @@ def bin_number(
     ordinary = ~np.isnan(values) & ~np.isin(values, codes)
     edges = _start_edges(values[ordinary], most_bins * 3)
     bads, goods = _counts(values[ordinary], bad[ordinary], edges)
-    edges, bads, goods = _merge(edges, bads, goods, direction, most_bins, smallest_share * len(values))
+    edges, bads, goods = _merge(
+        edges, bads, goods, direction, most_bins, smallest_share * len(values)
+    )
     aside = [np.isnan(values), *(values == code for code in codes)]
     aside_bads = np.array([float(bad[rows].sum()) for rows in aside])
     aside_goods = np.array([float((1 - bad[rows]).sum()) for rows in aside])
@@ -74,14 +78,13 @@ def bin_number(
 
 def bin_codes(codes: NDArray[np.int64], bad: NDArray[np.int8], width: int) -> FloatArray:
     """Weight of evidence of each code of a category; codes that never occur get none."""
-    bads = np.bincount(codes, weights=bad, minlength=width)
-    goods = np.bincount(codes, weights=1 - bad, minlength=width)
+    bads, goods = _tally(codes, bad, width)
     return weight_of_evidence(bads, goods) * _credibility(bads + goods)
 
 
-def _credibility(rows: FloatArray, full: float = 20.0) -> FloatArray:
+def _credibility(rows: FloatArray) -> FloatArray:
     """Shrinks the evidence of bins with few rows towards none (Bühlmann's n / (n + k))."""
-    return rows / (rows + full)
+    return rows / (rows + HALF_CREDIBLE_ROWS)
 
 
 def _start_edges(values: FloatArray, bins: int) -> FloatArray:
@@ -91,10 +94,18 @@ def _start_edges(values: FloatArray, bins: int) -> FloatArray:
     return np.unique(quantiles[quantiles > values.min()])
 
 
-def _counts(values: FloatArray, bad: NDArray[np.int8], edges: FloatArray) -> tuple[FloatArray, FloatArray]:
-    index = np.searchsorted(edges, values, side="right")
-    bads = np.bincount(index, weights=bad, minlength=len(edges) + 1)
-    goods = np.bincount(index, weights=1 - bad, minlength=len(edges) + 1)
+def _counts(
+    values: FloatArray, bad: NDArray[np.int8], edges: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    return _tally(np.searchsorted(edges, values, side="right"), bad, len(edges) + 1)
+
+
+def _tally(
+    index: NDArray[np.int64], bad: NDArray[np.int8], width: int
+) -> tuple[FloatArray, FloatArray]:
+    """(bads, goods) at each index."""
+    bads = np.bincount(index, weights=bad, minlength=width).astype(np.float64)
+    goods = np.bincount(index, weights=1 - bad, minlength=width).astype(np.float64)
     return bads, goods
 
 
@@ -146,6 +157,3 @@ def _faults(
         wrong = np.where(against, 10.0 + z, 0.0)
     faults = np.maximum.reduce([alike, small, wrong])
     return np.maximum(faults, 1.0 / (1.0 + z)) if too_many else faults
-
-
-MERGE_BELOW_Z = 1.0

@@ -65,7 +65,9 @@ class SmoothedIsotonic:
 Calibrator: TypeAlias = Platt | SmoothedIsotonic
 
 
-def calibrate(margin: FloatArray, bad: BadArray, scale: Scale, fewest_bads_for_isotonic: int) -> Calibrator:
+def calibrate(
+    margin: FloatArray, bad: BadArray, scale: Scale, fewest_bads_for_isotonic: int
+) -> Calibrator:
     """Fit a calibrator on out-of-fold margins [rows] and labels [rows]."""
     log_odds = _log_odds(margin, scale)
     platt = _fit_platt(log_odds, bad, scale)

@@ -36,7 +36,11 @@ def _emit_numbers(graph: Graph, feature_map: FeatureMap) -> str:
     }
     for name, derived in schema.derived.items():
         operands[name] = graph.expression(derived.parsed, operands)
-    raw = [schema.number_fields.index(name) for name in schema.number_features if name not in schema.derived]
+    raw = [
+        schema.number_fields.index(name)
+        for name in schema.number_features
+        if name not in schema.derived
+    ]
     parts = [graph.columns(numbers, raw)] if raw else []
     return graph.concat([*parts, *(operands[name] for name in schema.derived)])
 

@@ -6,13 +6,22 @@ Converters exist, but a forest that meets NaN came out silently wrong and a boos
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from credit.expressions import DAYS_PER_MONTH, Arithmetic, Call, Expression, FunctionName, Name, Number
+from credit.expressions import (
+    DAYS_PER_MONTH,
+    Arithmetic,
+    Call,
+    Expression,
+    FunctionName,
+    Name,
+    Number,
+)
 
 OPSET = 20
 ML_OPSET = 5
@@ -37,7 +46,9 @@ class Graph:
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._initializers: list[onnx.TensorProto] = []
 
-    def input(self, name: str, shape: Sequence[int | str], element: int = TensorProto.DOUBLE) -> str:
+    def input(
+        self, name: str, shape: Sequence[int | str], element: int = TensorProto.DOUBLE
+    ) -> str:
         """Declare an input."""
         self._inputs.append(helper.make_tensor_value_info(name, element, shape))
         return name
@@ -55,11 +66,13 @@ class Graph:
         """A scalar constant."""
         return self.constant(np.array(value, dtype=np.float64))
 
-    def add(self, operation: str, *inputs: str, domain: str = "", **attributes: object) -> str:
+    def add(self, operation: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Add a node with one output."""
         output = f"{operation.lower()}_{len(self._nodes)}"
         self._nodes.append(
-            helper.make_node(operation, list(inputs), [output], name=output, domain=domain, **attributes)
+            helper.make_node(
+                operation, list(inputs), [output], name=output, domain=domain, **attributes
+            )
         )
         return output
 
@@ -70,7 +83,9 @@ class Graph:
 
     def columns(self, tensor: str, positions: Sequence[int]) -> str:
         """Pick columns of a matrix."""
-        return self.add("Gather", tensor, self.constant(np.array(positions, dtype=np.int64)), axis=1)
+        return self.add(
+            "Gather", tensor, self.constant(np.array(positions, dtype=np.int64)), axis=1
+        )
 
     def concat(self, tensors: Sequence[str]) -> str:
         """Put matrices side by side."""

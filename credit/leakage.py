@@ -3,7 +3,6 @@
 None of them proves a leak and none stops a run; the report prints each as a sentence.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -14,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from credit.expressions import FloatArray
 from credit.features import from_frame, number_features
+from credit.names import plain_name, sounds_like_outcome
 from credit.spec import Schema
 from credit.splits import MODELLED, PartArray, content_keys
 
@@ -21,16 +21,6 @@ BadArray = NDArray[np.int8]
 
 SUSPICIOUS_AUC = 0.95
 
-_OUTCOME_WORDS = re.compile(
-    r"(?:^|_)(?:default(?:ed|s)?|charged?_?offs?|write_?offs?|written_off|recover(?:y|ies|ed)"
-    r"|collections?|last_(?:payment|paymnt|pymnt|pmt)|settle(?:d|ment)s?|outcomes?"
-    r"|loan_status|foreclosed?|foreclosure|repossess(?:ed|ion)?|npl|lgd)(?:_|$)"
-)
-# "previous_defaults" and "collections_12_months" are history that an application may know.
-_HISTORY_WORDS = re.compile(
-    r"(?:^|_)(?:previous|prev|prior|past|former|history|historical|hist|ever|existing|since"
-    r"|\d+_?(?:d|days?|m|mths?|months?|y|yrs?|years?))(?:_|$)"
-)
 _SHORTEST_NAME = 3
 
 
@@ -115,25 +105,15 @@ def _repeated_rows(rows: pd.DataFrame, part: PartArray, schema: Schema) -> Itera
 
 
 def _telling_names(schema: Schema) -> Iterator[str]:
-    outcome_names = [_plain_name(name) for name in schema.outcome_columns]
+    outcome_names = [plain_name(name) for name in schema.outcome_columns]
     for name in (*schema.number_features, *schema.category_features):
-        words = _plain_name(name)
-        if any(_contains(words, outcome) for outcome in outcome_names) or _tells_outcome(words):
+        words = plain_name(name)
+        if any(_contains(words, outcome) for outcome in outcome_names) or sounds_like_outcome(name):
             yield (
                 f"The name of {name} sounds like an outcome; check that it is known when an "
                 "application is scored."
             )
 
 
-def _tells_outcome(words: str) -> bool:
-    return bool(_OUTCOME_WORDS.search(words)) and not _HISTORY_WORDS.search(words)
-
-
 def _contains(words: str, outcome: str) -> bool:
     return len(outcome) >= _SHORTEST_NAME and f"_{outcome}_" in f"_{words}_"
-
-
-def _plain_name(name: str) -> str:
-    """A name in snake case: ChargeOffAmt and "charge-off amt" are charge_off_amt."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")

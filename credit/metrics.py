@@ -42,11 +42,15 @@ class _Ranked:
         order = np.argsort(probability, kind="stable")
         ranked = probability[order]
         ties = np.flatnonzero(np.concatenate([[True], np.diff(ranked) > 0]))
-        bins = np.minimum(np.arange(len(ranked)) * CALIBRATION_BINS // len(ranked), CALIBRATION_BINS - 1)
+        bins = np.minimum(
+            np.arange(len(ranked)) * CALIBRATION_BINS // len(ranked), CALIBRATION_BINS - 1
+        )
         return cls(bad[order].astype(np.float64), ranked, ties, bins)
 
 
-def evaluate(bad: BadArray, probability: FloatArray, samples: int, seed: int) -> dict[str, Interval]:
+def evaluate(
+    bad: BadArray, probability: FloatArray, samples: int, seed: int
+) -> dict[str, Interval]:
     """AUC, KS, Brier score, log loss and calibration of probabilities [rows] against labels.
 
     Calibration error is the mean absolute gap between bad rate and mean probability over ten
@@ -105,7 +109,9 @@ def _calibration_error(ranked: _Ranked, weights: FloatArray) -> float:
     return float(np.abs(gaps).sum() / weights.sum())
 
 
-def _calibration_line(log_odds: FloatArray, bad: FloatArray, weights: FloatArray) -> tuple[float, float]:
+def _calibration_line(
+    log_odds: FloatArray, bad: FloatArray, weights: FloatArray
+) -> tuple[float, float]:
     """Weighted logistic regression of two parameters by Newton's method."""
     slope, intercept = 1.0, 0.0
     for _ in range(NEWTON_STEPS):
@@ -121,7 +127,9 @@ def _calibration_line(log_odds: FloatArray, bad: FloatArray, weights: FloatArray
     return slope, intercept
 
 
-def calibration_curve(bad: BadArray, probability: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def calibration_curve(
+    bad: BadArray, probability: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(mean probability, bad rate, rows) of each of ten equally filled bins, lowest first."""
     ranked = _Ranked.of(bad, probability)
     rows = np.bincount(ranked.bins).astype(np.float64)

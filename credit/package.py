@@ -29,7 +29,7 @@ class PackageError(ValueError):
 class Manifest(Frozen):
     """What a package holds and what it was made from. All values but `files` name inputs."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     dataset: str
     family: str
     training_data: str
@@ -74,7 +74,9 @@ class Package:
         return cls({**files, MANIFEST: canonical_json(manifest.model_dump())})
 
     @classmethod
-    def from_files(cls, files: Mapping[str, bytes], expected_digest: str | None = None) -> "Package":
+    def from_files(
+        cls, files: Mapping[str, bytes], expected_digest: str | None = None
+    ) -> "Package":
         """Take bytes from outside, checking every one of them.
 
         Raises:
@@ -82,7 +84,9 @@ class Package:
                 the digest is not the expected one.
         """
         if MANIFEST not in files:
-            raise PackageError(f"{MANIFEST} is missing: this is no package; train again or fetch it anew")
+            raise PackageError(
+                f"{MANIFEST} is missing: this is no package; train again or fetch it anew"
+            )
         package = cls(dict(files))
         if expected_digest and package.digest != expected_digest:
             raise PackageError(
@@ -104,7 +108,9 @@ class Package:
         except ValidationError as error:
             detail = error.errors()[0]
             where = ".".join(map(str, detail["loc"])) or "content"
-            raise PackageError(f"{MANIFEST}: {where}: {detail['msg']}; this version reads format {FORMAT}") from None
+            raise PackageError(
+                f"{MANIFEST}: {where}: {detail['msg']}; this version reads format {FORMAT}"
+            ) from None
 
     @cached_property
     def schema(self) -> Schema:
@@ -112,7 +118,9 @@ class Package:
         try:
             return Schema.model_validate_json(self.files[SCHEMA])
         except ValidationError as error:
-            raise PackageError(f"{SCHEMA}: {error.errors()[0]['msg']}; fetch the package anew") from None
+            raise PackageError(
+                f"{SCHEMA}: {error.errors()[0]['msg']}; fetch the package anew"
+            ) from None
 
     @property
     def graph(self) -> bytes:
@@ -125,9 +133,13 @@ class Package:
             if name not in present:
                 raise PackageError(f"{name} is missing from the package; fetch it anew")
             if name not in listed:
-                raise PackageError(f"{name} is not in the manifest; remove it or fetch the package anew")
+                raise PackageError(
+                    f"{name} is not in the manifest; remove it or fetch the package anew"
+                )
             if sha256(self.files[name]) != listed[name]:
-                raise PackageError(f"{name} does not match its sha256 in the manifest; fetch the package anew")
+                raise PackageError(
+                    f"{name} does not match its sha256 in the manifest; fetch the package anew"
+                )
 
 
 def _schema_json(schema: Schema) -> bytes:
@@ -145,4 +157,6 @@ def sha256(content: bytes) -> str:
 
 def canonical_json(value: object) -> bytes:
     """JSON whose bytes depend on the value alone."""
-    return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return (
+        json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    ).encode()

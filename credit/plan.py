@@ -36,7 +36,7 @@ class Range(Frozen):
 
 
 class Bayesian(Frozen):
-    """Draw `trials` candidates by Optuna's TPE; hopeless ones are pruned after their first folds."""
+    """Draw `trials` candidates by Optuna's TPE; hopeless ones are pruned after a fold or two."""
 
     method: Literal["bayesian"] = "bayesian"
     trials: int = Field(gt=0)
@@ -46,7 +46,7 @@ class Bayesian(Frozen):
 class FamilyPlan(Frozen):
     """How one family is fitted: parameters that stay, and the search over the others."""
 
-    fixed: dict[str, Value] = {}
+    fixed: dict[str, Value] = Field(default={})
     search: Grid | Bayesian = Field(discriminator="method")
 
 

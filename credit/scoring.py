@@ -32,8 +32,10 @@ class Scorer:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            self._session = ort.InferenceSession(package.graph, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's exceptions share no narrower base class
+            self._session = ort.InferenceSession(
+                package.graph, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # noqa: BLE001  onnxruntime's exceptions share no other base
             raise PackageError(f"the graph does not load: {str(error).splitlines()[0]}") from None
         self._takes_numbers = bool(self.schema.number_fields)
         self._takes_categories = bool(self.schema.category_fields)

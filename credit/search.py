@@ -19,7 +19,7 @@ PRUNE_AFTER_TRIALS = 4
 
 @dataclass(frozen=True)
 class Trial:
-    """One candidate: its parameters, the AUC of each fold that was run, and whether it was pruned."""
+    """One candidate: its parameters, the AUC of each fold that was run, whether it was pruned."""
 
     number: int
     params: dict[str, Value]
@@ -48,7 +48,13 @@ class CrossValidation:
     """Fits candidates on the same stratified folds and remembers the best."""
 
     def __init__(
-        self, family: Family, features: Features, bad: BadArray, layout: Layout, folds: int, seed: int
+        self,
+        family: Family,
+        features: Features,
+        bad: BadArray,
+        layout: Layout,
+        folds: int,
+        seed: int,
     ):
         self._family, self._features, self._bad = family, features, bad
         self._layout, self._seed = layout, seed
@@ -115,7 +121,8 @@ def _refuse_unknown(family: Family, plan: FamilyPlan) -> None:
     unknown = sorted((plan.fixed.keys() | plan.search.values.keys()) - family.defaults.keys())
     if unknown:
         raise ValueError(
-            f"{family.title} has no parameter {', '.join(unknown)}; it has {', '.join(family.defaults)}"
+            f"{family.title} has no parameter {', '.join(unknown)}; "
+            f"it has {', '.join(family.defaults)}"
         )
 
 
@@ -153,4 +160,5 @@ def _suggest(trial: optuna.Trial, name: str, space: Range | tuple[Value, ...]) -
         return trial.suggest_int(name, int(space.low), int(space.high), log=space.log)
     if isinstance(space, Range):
         return trial.suggest_float(name, space.low, space.high, log=space.log)
-    return trial.suggest_categorical(name, list(space))  # type: ignore[no-any-return]
+    position = trial.suggest_categorical(name, range(len(space)))
+    return space[position]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from credit.calibration import Calibrator, calibrate, probability
 from credit.export import export
 from credit.expressions import FloatArray
-from credit.features import Applications, FeatureMap, Features, Vocabulary, from_frame
+from credit.features import MISSING, Applications, FeatureMap, Features, Vocabulary, from_frame
 from credit.metrics import Interval, evaluate
 from credit.models import FAMILIES
 from credit.models.family import BadArray, Model
@@ -106,12 +106,9 @@ def prepare(
 
 
 def _refuse_empty_columns(train: Applications, schema: Schema) -> None:
-    empty_numbers = np.isnan(train.numbers).all(axis=0)
-    empty_categories = (train.categories == "").all(axis=0)
-    empty = [
-        *(name for name, is_empty in zip(schema.number_fields, empty_numbers, strict=True) if is_empty),
-        *(name for name, is_empty in zip(schema.category_fields, empty_categories, strict=True) if is_empty),
-    ]
+    is_missing = np.hstack([np.isnan(train.numbers), train.categories == MISSING])
+    fields = (*schema.number_fields, *schema.category_fields)
+    empty = [name for name, missing in zip(fields, is_missing.T, strict=True) if missing.all()]
     if empty:
         raise TrainingError(
             f"{', '.join(empty)}: all values are missing in the training rows; "
@@ -154,7 +151,9 @@ def train_family(
     validation = probability(calibrator, model.margin(development.validation.features))
     test = probability(calibrator, model.margin(development.test.features))
     metrics = {
-        "validation": evaluate(development.validation.bad, validation, plan.bootstrap_samples, plan.seed),
+        "validation": evaluate(
+            development.validation.bad, validation, plan.bootstrap_samples, plan.seed
+        ),
         "test": evaluate(development.test.bad, test, plan.bootstrap_samples, plan.seed),
     }
     return TrainedFamily(
@@ -172,7 +171,9 @@ def train_family(
     )
 
 
-def _parity(name: FamilyName, graph: bytes, development: Development, estimated: FloatArray) -> float:
+def _parity(
+    name: FamilyName, graph: bytes, development: Development, estimated: FloatArray
+) -> float:
     """Largest difference between what the package answers and what the model says."""
     nothing = Provenance("", "", "", "", {})
     package = Package.build(development.feature_map.schema, name, graph, nothing)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from credit.spec import Column, DatasetSpec, EventWithinHorizon, TargetIsBad
+from credit.spec import Column, ColumnType, DatasetSpec, EventWithinHorizon, TargetIsBad
 
 BoolArray = NDArray[np.bool_]
 
@@ -149,9 +149,7 @@ def _declared_column(spec: DatasetSpec, name: str) -> Column:
 
 
 def _check_column(raw: pd.Series, name: str, column: Column) -> tuple[pd.Series, list[Problem]]:
-    if isinstance(raw.dtype, pd.CategoricalDtype):
-        raw = raw.astype(raw.cat.categories.dtype)
-    typed, unreadable = _CONVERTERS[column.type](raw)
+    typed, unreadable = convert(raw, column.type)
     present = typed.notna().to_numpy()
     wrong = unreadable | (present & ~_is_allowed(typed, column))
     problems = [Problem(name, wrong, column.expected)]
@@ -203,6 +201,13 @@ _CONVERTERS = {
     "date": _as_date,
     "category": _as_category,
 }
+
+
+def convert(raw: pd.Series, kind: ColumnType) -> tuple[pd.Series, BoolArray]:
+    """Values of a column as its type, and which of them are there but cannot be read as it."""
+    if isinstance(raw.dtype, pd.CategoricalDtype):
+        raw = raw.astype(raw.cat.categories.dtype)
+    return _CONVERTERS[kind](raw)
 
 
 def category_text(raw: pd.Series) -> pd.Series:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from credit.expressions import FloatArray
-from credit.features import Features, Layout
+from credit.features import CodeArray, Features, Layout
 from credit.graph import Graph
 
 
@@ -81,11 +82,12 @@ class OneHot:
         ]
         return cls(tuple(position for position, _ in pairs), tuple(code for _, code in pairs))
 
-    def encode(self, codes: np.ndarray) -> FloatArray:
+    def encode(self, codes: CodeArray) -> FloatArray:
         """Indicators [rows, codes of all categories]."""
         if not self.positions:
             return np.empty((len(codes), 0))
-        return (codes[:, self.positions] == np.array(self.values)).astype(np.float64)
+        is_code: NDArray[np.bool_] = codes[:, self.positions] == np.array(self.values)
+        return is_code.astype(np.float64)
 
     def emit(self, graph: Graph, codes: str) -> list[str]:
         """The indicators; nothing when there are no categories."""

@@ -24,11 +24,11 @@ WIDEST_EMBEDDING = 8
 @cache
 def _keras() -> Any:
     """Keras with deterministic operations on one thread; imported only when a network is fitted."""
-    import tensorflow
+    import tensorflow as tf
 
-    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
-    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-    tensorflow.config.experimental.enable_op_determinism()
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.experimental.enable_op_determinism()
     import keras
 
     return keras
@@ -55,7 +55,11 @@ class Network:
             graph.add(
                 "Gather",
                 graph.constant(self._weights(f"embedding_{position}")[0]),
-                graph.add("Squeeze", graph.columns(features.codes, [position]), graph.constant(np.array([1]))),
+                graph.add(
+                    "Squeeze",
+                    graph.columns(features.codes, [position]),
+                    graph.constant(np.array([1])),
+                ),
                 axis=0,
             )
             for position in range(len(self.layout.categories))
@@ -141,7 +145,9 @@ def _build(keras: Any, width: int, layout: Layout, params: Params, seed: int) ->
         signal = layers.Dropout(float(params["dropout"]), seed=next(seeds))(signal)
     model = keras.Model([numbers, *codes], dense(1, "log_odds", None)(signal))
     model.compile(
-        optimizer=keras.optimizers.AdamW(float(params["learning_rate"]), weight_decay=float(params["decay"])),
+        optimizer=keras.optimizers.AdamW(
+            float(params["learning_rate"]), weight_decay=float(params["decay"])
+        ),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         jit_compile=False,
     )

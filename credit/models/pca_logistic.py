@@ -33,10 +33,14 @@ class PcaLogistic:
     def emit(self, graph: Graph, features: FeatureTensors) -> str:
         matrix = self.design.emit(graph, features)
         coefficients = graph.constant(self.column_coefficients[:, np.newaxis])
-        return graph.add("Add", graph.add("MatMul", matrix, coefficients), graph.number(self.intercept))
+        return graph.add(
+            "Add", graph.add("MatMul", matrix, coefficients), graph.number(self.intercept)
+        )
 
 
-def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed: int) -> PcaLogistic:
+def fit(
+    features: Features, bad: BadArray, layout: Layout, params: Params, seed: int
+) -> PcaLogistic:
     """Keep the components that hold the wanted share of variance, then fit on them."""
     design = ScaledDesign.fit(layout, features)
     matrix = design.matrix(features)

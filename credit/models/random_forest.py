@@ -63,6 +63,6 @@ def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed:
 FAMILY = Family(
     title="Random forest",
     scale="probability",
-    defaults={"trees": 200, "min_leaf": 20, "features": 0.3, "most_leaves": 400},
+    defaults={"trees": 150, "min_leaf": 30, "features": 0.3, "most_leaves": 150},
     fit=fit,
 )

@@ -110,7 +110,10 @@ class _Nodes:
         self.features.append(0)
         self.thresholds.append(0.0)
         self.missing_true.append(0)
-        for child_ids, is_leaf in ((self.true_ids, self.true_leafs), (self.false_ids, self.false_leafs)):
+        for child_ids, is_leaf in (
+            (self.true_ids, self.true_leafs),
+            (self.false_ids, self.false_leafs),
+        ):
             child_ids.append(len(self.leaf_weights))
             is_leaf.append(1)
             self.leaf_weights.append(value)

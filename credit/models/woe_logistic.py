@@ -43,9 +43,12 @@ def weights_of_evidence(
     features: Features, bins: tuple[NumberBins, ...], evidence_of_codes: tuple[FloatArray, ...]
 ) -> FloatArray:
     """Weight of evidence [rows, features], numbers first."""
-    numbers = [number.transform(column) for number, column in zip(bins, features.numbers.T, strict=True)]
+    numbers = [
+        number.transform(column) for number, column in zip(bins, features.numbers.T, strict=True)
+    ]
     categories = [
-        evidence[column] for evidence, column in zip(evidence_of_codes, features.codes.T, strict=True)
+        evidence[column]
+        for evidence, column in zip(evidence_of_codes, features.codes.T, strict=True)
     ]
     return np.column_stack([*numbers, *categories])
 
@@ -90,8 +93,8 @@ def _stacked(rows: list[FloatArray], width: int, padding: float) -> FloatArray:
     return stacked
 
 
-def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed: int) -> WoeLogistic:
-    """Bin every feature, then fit the coefficients. Deterministic; the seed is not used."""
+def fit(features: Features, bad: BadArray, layout: Layout, params: Params, _: int) -> WoeLogistic:
+    """Bin every feature, then fit the coefficients; nothing is drawn, so no seed is needed."""
     bins = tuple(
         bin_number(column, bad, number.special_codes, number.monotone, int(params["bins"]))
         for number, column in zip(layout.numbers, features.numbers.T, strict=True)
@@ -105,7 +108,9 @@ def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed:
     return WoeLogistic(bins, evidence_of_codes, coefficients, intercept)
 
 
-def _fit_non_negative(evidence: FloatArray, bad: BadArray, strength: float) -> tuple[FloatArray, float]:
+def _fit_non_negative(
+    evidence: FloatArray, bad: BadArray, strength: float
+) -> tuple[FloatArray, float]:
     """Ridge logistic regression with coefficients not below 0, so evidence keeps its sign."""
 
     def loss(weights: FloatArray) -> tuple[float, FloatArray]:
@@ -120,7 +125,9 @@ def _fit_non_negative(evidence: FloatArray, bad: BadArray, strength: float) -> t
     width = evidence.shape[1]
     start = np.append(np.full(width, 0.5), np.log(bad.mean() / (1 - bad.mean())))
     bounds = [(0.0, None)] * width + [(None, None)]
-    solution = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12})
+    solution = minimize(
+        loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12}
+    )
     return solution.x[:-1], float(solution.x[-1])
 
 

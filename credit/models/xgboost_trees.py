@@ -52,7 +52,9 @@ def _base_log_odds(learner: dict[str, Any]) -> float:
     return float(np.log(base / (1 - base)))
 
 
-def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed: int) -> BoostedTrees:
+def fit(
+    features: Features, bad: BadArray, layout: Layout, params: Params, seed: int
+) -> BoostedTrees:
     """Boost on one thread, so that the trees are the same wherever they are grown."""
     design = TreeDesign.of(layout)
     matrix = design.matrix(features)
