@@ -96,7 +96,7 @@ def _expand(text: str, dataset: str) -> str:
     def value(match: re.Match[str]) -> str:
         if match[1] not in os.environ:
             raise SpecError(
-                f"{dataset}: source needs the environment variable {match[1]}; set it or give --data"
+                f"{dataset}: source needs the variable {match[1]}; set it or give --data"
             )
         return os.environ[match[1]]
 

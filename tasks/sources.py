@@ -32,13 +32,13 @@ class SourceError(ValueError):
     """A source cannot be read; the message says which, why and what to do, in one line."""
 
 
-def read_rows(source: FileSource | SqlSource, spec: DatasetSpec) -> pd.DataFrame:
+def read_rows(source: FileSource | SqlSource, spec: DatasetSpec | None = None) -> pd.DataFrame:
     """Read all rows of a source as they came.
 
-    Only the columns that the spec names are read, unless one of them is missing. In a csv an empty
-    field is missing; so is a word such as NA in a column of numbers or dates, but not in a
-    category, where it is a level. A relative path that does not exist where the program was
-    started is looked up in the project's folder.
+    Only the columns that the spec names are read, unless one of them is missing; without a spec
+    all are, from a csv as text. In a csv an empty field is missing; so is a word such as NA in a
+    column of numbers, but not in a category, where it is a level. A relative path that does not
+    exist where the program was started is looked up in the project's folder.
 
     Raises:
         SourceError: the source is missing, empty, of an unknown kind, or cannot be read.
@@ -70,7 +70,7 @@ def find_files(path: str) -> list[Path]:
     raise SourceError(f"{path} does not exist; give the path of a csv, csv.gz or parquet file")
 
 
-def _read_file(path: Path, spec: DatasetSpec) -> pd.DataFrame:
+def _read_file(path: Path, spec: DatasetSpec | None) -> pd.DataFrame:
     name = path.name.lower()
     if path.stat().st_size == 0:
         raise SourceError(f"{path} is empty; expected a header and rows")
@@ -86,7 +86,7 @@ def _read_file(path: Path, spec: DatasetSpec) -> pd.DataFrame:
     return frame
 
 
-def _read_parquet(path: Path, spec: DatasetSpec) -> pd.DataFrame:
+def _read_parquet(path: Path, spec: DatasetSpec | None) -> pd.DataFrame:
     from pyarrow import ArrowException, parquet
 
     try:
@@ -97,7 +97,7 @@ def _read_parquet(path: Path, spec: DatasetSpec) -> pd.DataFrame:
         raise SourceError(f"{path} cannot be read as parquet: {_first_line(error)}") from None
 
 
-def _read_csv(path: Path, spec: DatasetSpec) -> pd.DataFrame:
+def _read_csv(path: Path, spec: DatasetSpec | None) -> pd.DataFrame:
     try:
         names = _header(path)
         numbers = [name for name in names if _is_declared_number(name, spec)]
@@ -143,14 +143,18 @@ def _header(path: Path) -> list[str]:
     return names
 
 
-def _is_declared_number(name: str, spec: DatasetSpec) -> bool:
-    return name in spec.columns and spec.columns[name].type in ("number", "integer")
+def _is_declared_number(name: str, spec: DatasetSpec | None) -> bool:
+    return (
+        spec is not None
+        and name in spec.columns
+        and spec.columns[name].type in ("number", "integer")
+    )
 
 
-def _wanted(names: Collection[str], spec: DatasetSpec) -> list[str] | None:
+def _wanted(names: Collection[str], spec: DatasetSpec | None) -> list[str] | None:
     """The columns that the spec names; all when one is missing, so that an error can list them."""
-    wanted = list(spec.columns_read())
-    return wanted if set(wanted) <= set(names) else None
+    wanted = list(spec.columns_read()) if spec else []
+    return wanted if spec and set(wanted) <= set(names) else None
 
 
 def _check_same_columns(paths: list[Path], frames: list[pd.DataFrame]) -> None:
@@ -228,7 +232,7 @@ def fingerprint(frame: pd.DataFrame) -> str:
 
 def _texts(column: pd.Series) -> list[str]:
     if pd.api.types.is_datetime64_any_dtype(column):
-        return np.datetime_as_string(column.to_numpy(dtype="datetime64[us]")).tolist()
+        return list(np.datetime_as_string(column.to_numpy(dtype="datetime64[us]")))
     if pd.api.types.is_numeric_dtype(column):
         numbers = column.to_numpy(dtype="float64", na_value=np.nan) + 0.0  # one zero, not two
         return [repr(number) for number in numbers.tolist()]
