@@ -1,0 +1,289 @@
+"""The request of one application, built from a package's schema.
+
+One pydantic model checks requests and describes them in the OpenAPI document, so the page cannot
+promise what the service refuses. JSON is taken as it is: the text "12" is no number, true is no
+number either, and 1.5 is no integer.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from datetime import date
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
+from pydantic import create_model as create_pydantic_model
+from pydantic_core import ErrorDetails
+
+from credit.spec import Column, Schema
+from services.problems import FieldProblem, ProblemError
+
+FEATURES = "features"
+LONGEST_ID = 200
+LONGEST_GOT = 80
+MOST_ERRORS = 100
+
+Check = Callable[[object], object]
+Json = dict[str, Any]
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+class ApplicationReader:
+    """Reads applications for one schema.
+
+    >>> schema = Schema.model_validate({"name": "tiny", "bad": {"target": "bad"}, "columns": {
+    ...     "term": {"type": "integer", "unit": "months", "range": [4, 72]}}})
+    >>> ApplicationReader(schema).read({"features": {"term": 24}})
+    ({'term': 24.0}, None)
+    >>> try:
+    ...     ApplicationReader(schema).read({"features": {"term": "24"}})
+    ... except ProblemError as problem:
+    ...     problem.errors
+    [FieldProblem(field='term', got='"24"', expected='an integer from 4 to 72 months')]
+    """
+
+    def __init__(self, schema: Schema):
+        self._schema = schema
+        self._names = {f"field_{number}": name for number, name in enumerate(schema.fields)}
+        features = create_pydantic_model(  # type: ignore[call-overload]
+            "Features",
+            __config__=_STRICT,
+            **{key: _field(name, schema.fields[name]) for key, name in self._names.items()},
+        )
+        self.model: type[BaseModel] = create_pydantic_model(
+            "Application",
+            __config__=ConfigDict(**_STRICT, json_schema_extra={"example": example(schema)}),
+            features=(features, Field(description="The fields that the served model reads.")),
+            application_id=(
+                Annotated[str, Field(max_length=LONGEST_ID)] | None,
+                Field(default=None, description="Your own name for the application; it is echoed."),
+            ),
+        )
+
+    def read(self, content: object) -> tuple[dict[str, object], str | None]:
+        """Checked and typed field values, and the application's id.
+
+        Raises:
+            ProblemError: 422, naming every field that is wrong.
+        """
+        try:
+            request = self.model.model_validate(content)
+        except ValidationError as error:
+            raise self._problem(error) from None
+        values = request.features.__dict__  # type: ignore[attr-defined]
+        fields = {name: values[key] for key, name in self._names.items()}
+        return fields, request.application_id  # type: ignore[attr-defined]
+
+    def _problem(self, error: ValidationError) -> ProblemError:
+        count = error.error_count()
+        faults = error.errors(include_url=False, include_context=False)[:MOST_ERRORS]
+        detail = "1 field is wrong" if count == 1 else f"{count} fields are wrong"
+        if count > MOST_ERRORS:
+            detail += f"; the first {MOST_ERRORS} are listed"
+        return ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"{detail}; /docs lists what is allowed",
+            kind="invalid-application",
+            errors=[self._field_problem(fault) for fault in faults],
+        )
+
+    def _field_problem(self, fault: ErrorDetails) -> FieldProblem:
+        path = [str(part) for part in fault["loc"]]
+        inside_features = len(path) > 1 and path[0] == FEATURES
+        name = path[1] if inside_features else ".".join(path) or "body"
+        got = "nothing" if fault["type"] == "missing" else shown(fault["input"])
+        if inside_features:
+            return FieldProblem(name, got, self._expected(name))
+        return FieldProblem(name, got, _EXPECTED_OUTSIDE.get(name, "no such field; remove it"))
+
+    def _expected(self, name: str) -> str:
+        column = self._schema.fields.get(name)
+        if column:
+            return column.expected + ("" if column.missing_allowed else " (missing is not allowed)")
+        if name in self._schema.protected:
+            return "nothing: it is a protected attribute, which is never an input; remove it"
+        if name in self._schema.derived:
+            return "nothing: it is computed from other fields; remove it"
+        return "no such field; remove it or correct its spelling"
+
+
+_EXPECTED_OUTSIDE = {
+    "body": "an object with the key 'features'",
+    FEATURES: "an object of field values",
+    "application_id": f"a text of at most {LONGEST_ID} characters",
+}
+
+
+def shown(value: object) -> str:
+    """A value as JSON, cut short."""
+    if isinstance(value, str) and len(value) > LONGEST_GOT:
+        value = value[:LONGEST_GOT]
+    if isinstance(value, dict | list) and len(value) > LONGEST_GOT:
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)} values"
+    text = orjson.dumps(value, default=str).decode()
+    return text if len(text) <= LONGEST_GOT else text[:LONGEST_GOT] + "…"
+
+
+def example(schema: Schema) -> Json:
+    """A request that the schema allows, for the OpenAPI page."""
+    return {FEATURES: {name: _example_value(column) for name, column in schema.fields.items()}}
+
+
+def _example_value(column: Column) -> object:
+    low, high = column.range
+    if column.type == "category":
+        return next(iter(column.levels)) if column.levels else "text"
+    if column.type == "date":
+        return str(low or high or date(2024, 1, 31))
+    bounds = [float(bound) for bound in (low, high) if isinstance(bound, float)]
+    middle = sum(bounds) / len(bounds) if bounds else 0.0
+    return round(middle) if _is_whole(column) else middle
+
+
+def _is_whole(column: Column) -> bool:
+    return column.type == "integer"
+
+
+def _field(name: str, column: Column) -> tuple[object, Any]:
+    check = _CHECKS[column.type](column)
+    kind = Annotated[
+        object,
+        PlainValidator(check if not column.missing_allowed else _or_missing(check)),
+        WithJsonSchema(_json_schema(column)),
+    ]
+    default = None if column.missing_allowed else ...
+    return kind, Field(default, alias=name, title=name, description=_description(column))
+
+
+def _or_missing(check: Check) -> Check:
+    def check_present(value: object) -> object:
+        return None if value is None else check(value)
+
+    return check_present
+
+
+def _number_check(column: Column) -> Check:
+    low, high = _limits(column)
+    codes, whole = frozenset(column.special), _is_whole(column)
+
+    def check(value: object) -> object:
+        # Not isinstance, which would let true and false pass for 1 and 0.
+        if type(value) is not float and type(value) is not int:
+            raise ValueError
+        if not (low <= value <= high or value in codes) or (whole and value != value // 1):
+            raise ValueError
+        return float(value)
+
+    return check
+
+
+def _limits(column: Column) -> tuple[float, float]:
+    """The range, closed at the largest finite number, so that infinity is refused."""
+    low, high = column.range
+    return (
+        low if isinstance(low, float) else -sys.float_info.max,
+        high if isinstance(high, float) else sys.float_info.max,
+    )
+
+
+def _date_check(column: Column) -> Check:
+    low, high = column.range
+    first = low if isinstance(low, date) else date.min
+    last = high if isinstance(high, date) else date.max
+
+    def check(value: object) -> object:
+        # The length and the dash leave one of the many forms of ISO 8601: YYYY-MM-DD.
+        if not isinstance(value, str) or len(value) != 10 or value[4] != "-":
+            raise ValueError
+        day = date.fromisoformat(value)
+        if not first <= day <= last:
+            raise ValueError
+        return day
+
+    return check
+
+
+def _category_check(column: Column) -> Check:
+    levels, missing_allowed = column.levels, column.missing_allowed
+
+    def check(value: object) -> object:
+        text = _level_text(value)
+        if text == "" and missing_allowed:
+            return None
+        if text == "" or (levels is not None and text not in levels):
+            raise ValueError
+        return text
+
+    return check
+
+
+def _level_text(value: object) -> str:
+    """A level as the spec writes it: 2 and 2.0 are the level "2", blanks around it are dropped."""
+    if isinstance(value, str):
+        return value.strip()
+    if type(value) is int:
+        return str(value)
+    if type(value) is float and value.is_integer():
+        return str(int(value))
+    raise ValueError
+
+
+_CHECKS: Mapping[str, Callable[[Column], Check]] = {
+    "number": _number_check,
+    "integer": _number_check,
+    "date": _date_check,
+    "category": _category_check,
+}
+
+
+def _description(column: Column) -> str:
+    parts = [column.description]
+    if column.unit:
+        parts.append(f"Unit: {column.unit}")
+    labels = {code: label for code, label in (column.levels or {}).items() if label}
+    if labels:
+        parts.append("; ".join(f"{level} = {label}" for level, label in labels.items()))
+    if column.special:
+        codes = sorted(column.special.items())
+        parts.append("Special codes: " + "; ".join(f"{code:g} = {label}" for code, label in codes))
+    if column.missing_allowed:
+        parts.append("May be missing")
+    return ". ".join(part.rstrip(".") for part in parts if part)
+
+
+def _json_schema(column: Column) -> Json:
+    kinds = [_value_schema(column)]
+    if column.special:
+        kinds.append(
+            {"type": "number", "enum": [_whole_if_it_is(c) for c in sorted(column.special)]}
+        )
+    if column.missing_allowed:
+        kinds.append({"type": "null"})
+    return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+
+
+def _value_schema(column: Column) -> Json:
+    if column.levels is not None:
+        texts: list[object] = list(column.levels)
+        numbers = [int(level) for level in column.levels if level.isascii() and level.isdecimal()]
+        return {"enum": [*texts, *numbers]}
+    if column.type == "category":
+        return {"anyOf": [{"type": "string"}, {"type": "integer"}]}
+    if column.type == "date":
+        return {"type": "string", "format": "date"}
+    low, high = column.range
+    limits = {"minimum": low, "maximum": high}
+    return {
+        "type": column.type,
+        **{
+            word: _whole_if_it_is(bound)
+            for word, bound in limits.items()
+            if isinstance(bound, float)
+        },
+    }
+
+
+def _whole_if_it_is(number: float) -> float:
+    return int(number) if number.is_integer() else number

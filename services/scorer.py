@@ -1,0 +1,42 @@
+"""The BentoML service: `bentoml serve services.scorer:CreditScorer`."""
+
+import os
+
+import bentoml
+
+from configs.settings import SettingsError, load_settings
+from services.app import create_app
+from services.ledger import LedgerError, open_ledger
+from services.model import CurrentModel
+
+_current = CurrentModel()
+
+
+# BentoML's own metrics label by path as sent, which any client can blow up, and its access log
+# would double ours.
+@bentoml.service(
+    name="CreditScorer",
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+    traffic={"timeout": 60},
+)
+@bentoml.asgi_app(create_app(_current), path="/")
+class CreditScorer:
+    """Scores credit applications with the deployed package."""
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]
+    @staticmethod
+    def prepare() -> None:
+        """Once, before the workers: fix the home folder and bring the ledger up to date.
+
+        Workers run in the folder of the code, so a relative home must become absolute here.
+        """
+        try:
+            settings = load_settings()
+            os.environ["CREDITLOOP_HOME"] = str(settings.home)
+            open_ledger(settings.ledger_uri).close()
+        except (SettingsError, LedgerError) as error:
+            raise SystemExit(str(error)) from None
+
+    def __is_ready__(self) -> bool:
+        return _current.model is not None
