@@ -1,0 +1,116 @@
+from pathlib import Path
+
+import pytest
+
+from configs.datasets import load_spec, resolve_source, spec_names
+from credit.names import protected_attribute, sounds_like_outcome
+from credit.spec import FileSource, SpecError, SqlSource
+
+INVALID = sorted((Path(__file__).parent / "invalid").glob("*.yaml"))
+SPECS = ("german-credit", "lendingclub-2007-2011", "taiwan-default")
+
+
+@pytest.mark.parametrize("path", INVALID, ids=lambda path: path.stem)
+def test_an_invalid_spec_gives_one_line_with_file_key_and_remedy(path):
+    expected = path.read_text().splitlines()[0].removeprefix("# expect: ")
+
+    with pytest.raises(SpecError) as caught:
+        load_spec(str(path))
+
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert expected in message
+    assert "\n" not in message
+
+
+def test_the_specs_that_come_with_the_project_are_found_by_name():
+    assert spec_names() == list(SPECS)
+    assert [load_spec(name).name for name in SPECS] == list(SPECS)
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(SpecError, match=r"'taiwan' not found.*german-credit, .*, taiwan-default"):
+        load_spec("taiwan")
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_feature_tells_a_declined_applicant_why(name):
+    spec = load_spec(name)
+    features = (*spec.number_features, *spec.category_features)
+
+    assert [feature for feature in features if not spec.feature(feature).reason] == []
+    assert [feature for feature in features if not spec.feature(feature).description] == []
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_no_feature_is_protected_by_its_name_or_sounds_like_an_outcome(name):
+    spec = load_spec(name)
+    features = (*spec.number_features, *spec.category_features)
+
+    assert [feature for feature in features if protected_attribute(feature)] == []
+    assert [feature for feature in features if sounds_like_outcome(feature)] == []
+
+
+def test_protected_columns_of_the_sample_data():
+    taiwan = {name: c.attribute for name, c in load_spec("taiwan-default").protected.items()}
+    german = {name: c.attribute for name, c in load_spec("german-credit").protected.items()}
+
+    assert taiwan == {"SEX": "sex", "MARRIAGE": "marital_status", "AGE": "age"}
+    assert german == {
+        "personal_status_and_sex": "sex",
+        "age_in_years": "age",
+        "foreign_worker": "nationality",
+    }
+
+
+def test_the_lendingclub_model_reads_no_verdict_of_the_lender():
+    fields = load_spec("lendingclub-2007-2011").fields
+
+    assert {"int_rate", "grade", "sub_grade", "installment", "zip_code", "addr_state"}.isdisjoint(
+        fields
+    )
+    assert "issue_d" in fields  # the length of the credit history is counted from it
+
+
+def test_yes_and_no_are_words_and_true_is_a_truth_value(tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_text(
+        "name: tiny\nsource: {path: tiny.csv}\nbad: {target: bad, bad_value: true}\n"
+        "columns: {phone: {type: category, levels: [yes, no]}}\n"
+    )
+
+    spec = load_spec(str(path))
+
+    assert list(spec.columns["phone"].levels) == ["yes", "no"]
+    assert spec.bad.bad_value is True
+
+
+def test_merged_keys_may_be_overridden(tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_text(
+        "name: tiny\nsource: {path: tiny.csv}\nbad: {target: bad}\n"
+        "columns:\n  a: &a {type: number, unit: EUR}\n  b: {<<: *a, unit: USD}\n"
+    )
+
+    assert [column.unit for column in load_spec(str(path)).columns.values()] == ["EUR", "USD"]
+
+
+def test_a_source_is_filled_in_from_the_environment(monkeypatch):
+    spec = load_spec("lendingclub-2007-2011")
+    monkeypatch.setenv("CREDITLOOP_LENDINGCLUB", "/data/loans.parquet")
+    assert resolve_source(spec) == FileSource(path="/data/loans.parquet")
+
+    monkeypatch.delenv("CREDITLOOP_LENDINGCLUB")
+    assert resolve_source(spec, "other.csv") == FileSource(path="other.csv")
+    with pytest.raises(SpecError, match="CREDITLOOP_LENDINGCLUB; set it or give --data"):
+        resolve_source(spec)
+
+
+def test_a_url_is_filled_in_and_the_query_left_alone(monkeypatch):
+    monkeypatch.setenv("DB_PASSWORD", "s3cret")
+    source = SqlSource(url="postgresql://me:${DB_PASSWORD}@db/loans", query="select '${X}'")
+    spec = load_spec("german-credit").model_copy(update={"source": source})
+
+    assert resolve_source(spec) == SqlSource(
+        url="postgresql://me:s3cret@db/loans", query="select '${X}'"
+    )
