@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from credit.calibration import Calibrator, calibrate, probability
 from credit.export import export
 from credit.expressions import FloatArray
-from credit.features import MISSING, Applications, FeatureMap, Features, Vocabulary, from_frame
+from credit.features import (
+    MISSING,
+    Applications,
+    FeatureMap,
+    Features,
+    Layout,
+    Vocabulary,
+    from_frame,
+)
 from credit.metrics import Interval, evaluate
 from credit.models import FAMILIES
 from credit.models.family import BadArray, Model
@@ -53,6 +61,20 @@ class Development:
     train: Part
     validation: Part
     test: Part
+
+
+@dataclass(frozen=True)
+class FittedFamily:
+    """A family's best parameters, and the model and calibrator that they give."""
+
+    params: dict[str, Value]
+    trials: tuple[Trial, ...]
+    model: Model
+    calibrator: Calibrator
+
+    def probability(self, features: Features) -> FloatArray:
+        """Probability of default of each row."""
+        return probability(self.calibrator, self.model.margin(features))
 
 
 @dataclass(frozen=True)
@@ -116,6 +138,34 @@ def _refuse_empty_columns(train: Applications, schema: Schema) -> None:
         )
 
 
+def fit_family(
+    name: FamilyName,
+    preset: Preset,
+    features: Features,
+    bad: BadArray,
+    layout: Layout,
+    plan: TrainingPlan,
+    on_trial: Callable[[Trial], None] | None = None,
+) -> FittedFamily:
+    """Search, fit on all rows, and calibrate on the out-of-fold margins of the best trial."""
+    family = FAMILIES[name]
+    found = search(
+        family,
+        preset.families[name],
+        features,
+        bad,
+        layout,
+        preset.folds,
+        plan.seed,
+        on_trial or (lambda trial: None),
+    )
+    model = family.fit(features, bad, layout, found.params, plan.seed)
+    calibrator = calibrate(
+        found.margin, bad, family.scale, plan.calibration.fewest_bads_for_isotonic
+    )
+    return FittedFamily(found.params, found.trials, model, calibrator)
+
+
 def train_family(
     name: FamilyName,
     preset: Preset,
@@ -131,25 +181,11 @@ def train_family(
         TrainingError: the graph and the model differ by more than 1e-5 on a test row.
     """
     started = perf_counter()
-    family, train = FAMILIES[name], development.train
-    layout = development.feature_map.layout
-    found = search(
-        family,
-        preset.families[name],
-        train.features,
-        train.bad,
-        layout,
-        preset.folds,
-        plan.seed,
-        on_trial or (lambda trial: None),
-    )
-    model = family.fit(train.features, train.bad, layout, found.params, plan.seed)
-    calibrator = calibrate(
-        found.margin, train.bad, family.scale, plan.calibration.fewest_bads_for_isotonic
-    )
-    graph = export(development.feature_map, model, calibrator)
-    validation = probability(calibrator, model.margin(development.validation.features))
-    test = probability(calibrator, model.margin(development.test.features))
+    train, layout = development.train, development.feature_map.layout
+    fitted = fit_family(name, preset, train.features, train.bad, layout, plan, on_trial)
+    graph = export(development.feature_map, fitted.model, fitted.calibrator)
+    validation = fitted.probability(development.validation.features)
+    test = fitted.probability(development.test.features)
     metrics = {
         "validation": evaluate(
             development.validation.bad, validation, plan.bootstrap_samples, plan.seed
@@ -158,10 +194,10 @@ def train_family(
     }
     return TrainedFamily(
         name,
-        found.params,
-        found.trials,
-        model,
-        calibrator,
+        fitted.params,
+        fitted.trials,
+        fitted.model,
+        fitted.calibrator,
         validation,
         test,
         graph,
