@@ -1,0 +1,122 @@
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from credit.package import canonical_json
+from credit.spec import Column, DatasetSpec, EventWithinHorizon, Schema, TargetIsBad
+
+SPEC = {
+    "name": "tiny",
+    "source": {"path": "tiny.csv"},
+    "id": "loan",
+    "bad": {"target": "bad"},
+    "columns": {
+        "income": {"type": "number", "unit": "EUR", "range": [0, None], "special": {-9: "none"}},
+        "born": {"type": "date", "role": "ignore"},
+        "home": {"type": "category", "levels": ["own", "rent"]},
+        "age": {"type": "integer", "role": "protected", "attribute": "age"},
+        "debt": {"type": "number", "role": "ignore"},
+        "opened": {"type": "date"},
+    },
+    "derived": {
+        "burden": {"expression": "debt / income"},
+        "double_burden": {"expression": "burden * 2"},
+    },
+}
+
+
+def spec(**changes):
+    return DatasetSpec.model_validate({**SPEC, **changes})
+
+
+def test_what_reaches_the_model():
+    tiny = spec()
+
+    assert list(tiny.fields) == ["income", "home", "debt", "opened"]
+    assert tiny.number_fields == ("income", "debt", "opened")
+    assert tiny.category_fields == tiny.category_features == ("home",)
+    assert tiny.number_features == ("income", "burden", "double_burden")
+    assert list(tiny.protected) == ["age"]
+
+
+def test_what_training_reads():
+    assert list(spec(exposure="debt").columns_read()) == [
+        "loan", "debt", "bad", "income", "born", "home", "age", "opened"
+    ]  # fmt: skip
+
+
+def test_a_protected_column_reaches_no_model_but_age_may_with_a_justification():
+    columns = {**SPEC["columns"], "age": {**SPEC["columns"]["age"]}}
+    assert "age" not in spec().fields
+
+    columns["age"]["input_justification"] = "permitted where the older are never worse off"
+    assert "age" in spec(columns=columns).number_features
+    assert "age" in spec(columns=columns).protected
+
+
+def test_features_know_their_declaration_and_special_codes():
+    tiny = spec()
+    assert tiny.feature("income").unit == "EUR"
+    assert tiny.feature("burden").expression == "debt / income"
+    assert tiny.special_codes("income") == (-9.0,)
+    assert tiny.special_codes("burden") == ()
+
+
+def test_outcome_columns():
+    event = {"event": "lost", "event_date": "lost_at", "horizon_months": 12}
+    assert spec().outcome_columns == ("bad",)
+    assert spec(bad=event, time="opened").outcome_columns == ("lost", "lost_at")
+    assert isinstance(spec().bad, TargetIsBad)
+    assert isinstance(spec(bad=event, time="opened").bad, EventWithinHorizon)
+
+
+def test_a_schema_survives_json():
+    schema = Schema.model_validate(spec().model_dump(exclude={"source"}))
+    assert Schema.model_validate_json(canonical_json(schema.model_dump(mode="json"))) == schema
+
+
+def test_a_schema_is_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        spec().name = "other"
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (Column(type="number"), "a number"),
+        (Column(type="number", range=(0, None), unit="EUR"), "a number of at least 0 EUR"),
+        (Column(type="integer", range=(None, 9)), "an integer of at most 9"),
+        (Column(type="category"), "a text"),
+        (
+            Column(type="date", range=(date(2000, 1, 1), date(2001, 1, 1))),
+            "a date (YYYY-MM-DD) from 2000-01-01 to 2001-01-01",
+        ),
+        (Column(type="number", special={-9: "a", -8: "b"}), "a number, or special code -9, -8"),
+    ],
+)
+def test_expected_in_words(column, expected):
+    assert column.expected == expected
+
+
+def test_levels_as_a_list_and_as_numbers_become_text():
+    assert Column(type="category", levels=[1, 2]).levels == {"1": "", "2": ""}
+    assert Column(type="category", levels={1: "one", 2: None}).levels == {"1": "one", "2": ""}
+
+
+@given(st.dictionaries(st.text(min_size=1), st.text(), min_size=1, max_size=5))
+def test_levels_of_any_text_survive_json(levels):
+    column = Column(type="category", levels=levels)
+    assert Column.model_validate_json(column.model_dump_json()) == column
+
+
+@given(
+    st.dictionaries(
+        st.floats(allow_nan=False, allow_infinity=False), st.text(), min_size=1, max_size=5
+    )
+)
+def test_special_codes_survive_json(special):
+    column = Column(type="number", special=special)
+    assert Column.model_validate_json(column.model_dump_json()) == column
