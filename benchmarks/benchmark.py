@@ -1,0 +1,44 @@
+"""What every benchmark offers, and the options that they share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from credit.plan import PresetName
+
+Result = dict[str, str | int | float]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to measure.
+
+    scratch: folder for what a run needs on disk.
+    preset: the training preset; None leaves it to the benchmark.
+    runs: how often each side is measured; None leaves it to the benchmark.
+    jobs: how many processes fit at the same time, where a benchmark does not measure time.
+    fresh: whether an interrupted run is started anew instead of resumed.
+    """
+
+    scratch: Path
+    console: Console
+    preset: PresetName | None = None
+    runs: int | None = None
+    jobs: int = 1
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One measurement: how it is made, and how its result is shown in Markdown."""
+
+    name: str
+    title: str
+    measure: Callable[[Options], Result]
+    show: Callable[[Result], str]
+
+
+class BenchmarkError(RuntimeError):
+    """A measurement cannot be made; the message says what to do."""
