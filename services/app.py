@@ -15,12 +15,19 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from uuid_utils.compat import uuid7
 
 from services.model import CurrentModel, ServedModel
-from services.problems import MEDIA_TYPE, FaultBarrier, ProblemError, answer_problem
-from services.telemetry import Measured, Telemetry
+from services.problems import (
+    MEDIA_TYPE,
+    FaultBarrier,
+    ProblemError,
+    answer_http_error,
+    answer_problem,
+)
+from services.telemetry import METHODS, Measured, Telemetry
 
 LARGEST_BODY = 1 << 20
 PREDICT = "/api/predict"
@@ -94,6 +101,7 @@ def create_app(current: CurrentModel) -> FastAPI:
     app.state.current = current
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
     app.add_exception_handler(ProblemError, answer_problem)
+    app.add_exception_handler(HTTPException, answer_http_error)
     app.add_middleware(FaultBarrier)
     app.add_middleware(Measured)
     app.add_api_route(
@@ -119,7 +127,9 @@ def create_app(current: CurrentModel) -> FastAPI:
     app.add_api_route("/", front, include_in_schema=False)
     app.add_api_route("/docs", docs, include_in_schema=False)
     app.add_api_route("/docs/{file}", docs_file, include_in_schema=False)
-    app.add_route("/{unknown:path}", no_such_route, include_in_schema=False)
+    app.add_api_route(
+        "/{unknown:path}", no_such_route, methods=sorted(METHODS), include_in_schema=False
+    )
     return app
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -65,6 +66,14 @@ class ProblemError(Exception):
         return Response(
             orjson.dumps(content), self.status, headers=self.headers, media_type=MEDIA_TYPE
         )
+
+
+async def answer_http_error(request: Request, error: Exception) -> Response:
+    """FastAPI's handler of the errors that Starlette raises by itself, such as 405."""
+    if not isinstance(error, HTTPException):
+        raise TypeError(f"{type(error).__name__} on {request.url.path} is no HTTP error")
+    headers = dict(error.headers) if error.headers else None
+    return ProblemError(HTTPStatus(error.status_code), error.detail, headers=headers).response()
 
 
 async def answer_problem(request: Request, error: Exception) -> Response:

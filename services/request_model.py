@@ -5,13 +5,13 @@ promise what the service refuses. JSON is taken as it is: the text "12" is no nu
 number either, and 1.5 is no integer.
 """
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Any
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
 from pydantic import create_model as create_pydantic_model
 from pydantic_core import ErrorDetails
@@ -117,12 +117,14 @@ _EXPECTED_OUTSIDE = {
 
 
 def shown(value: object) -> str:
-    """A value as JSON, cut short."""
-    if isinstance(value, str) and len(value) > LONGEST_GOT:
-        value = value[:LONGEST_GOT]
-    if isinstance(value, dict | list) and len(value) > LONGEST_GOT:
+    """A value as JSON, cut short; of lists and objects only the size.
+
+    >>> shown("12"), shown(True), shown([1, 2])
+    ('"12"', 'true', 'a list of 2 values')
+    """
+    if isinstance(value, dict | list):
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)} values"
-    text = orjson.dumps(value, default=str).decode()
+    text = json.dumps(value[:LONGEST_GOT] if isinstance(value, str) else value, ensure_ascii=False)
     return text if len(text) <= LONGEST_GOT else text[:LONGEST_GOT] + "…"
 
 
@@ -194,8 +196,8 @@ def _date_check(column: Column) -> Check:
     last = high if isinstance(high, date) else date.max
 
     def check(value: object) -> object:
-        # The length and the dash leave one of the many forms of ISO 8601: YYYY-MM-DD.
-        if not isinstance(value, str) or len(value) != 10 or value[4] != "-":
+        # Length and dashes leave one of the many forms of ISO 8601: YYYY-MM-DD.
+        if not isinstance(value, str) or len(value) != 10 or value[4] != "-" or value[7] != "-":
             raise ValueError
         day = date.fromisoformat(value)
         if not first <= day <= last:

@@ -11,11 +11,6 @@ from services.packages import read_package, write_attestation, write_package
 from tests import tiny
 
 
-@pytest.fixture(scope="module")
-def package():
-    return tiny.package()
-
-
 def test_a_package_is_read_back_byte_for_byte(tmp_path, package):
     path = write_package(tmp_path / "packages", package)
     assert path == tmp_path / "packages" / package.digest

@@ -1,0 +1,87 @@
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from configs.settings import ROOT, load_settings
+from credit.scoring import Scorer
+from services.bento import BentoError, build_bento
+from services.request_model import ApplicationReader
+from services.serve import _free_port, _stopped_at_the_end, _wait_for_answer
+from tests import tiny
+
+
+@pytest.fixture(scope="module")
+def bento(tmp_path_factory, package):
+    before = _tree(ROOT / "services") | _tree(ROOT / "configs")
+    settings = load_settings(home=tmp_path_factory.mktemp("builder"))
+    built = build_bento(package, settings)
+    assert build_bento(package, settings) == built
+    assert _tree(ROOT / "services") | _tree(ROOT / "configs") == before
+    return built
+
+
+def _tree(folder):
+    return {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
+
+
+@contextmanager
+def serving(bento, folder, **variables):
+    """The way a deployment does it: another folder, a fresh process, no sources on the path."""
+    port = _free_port()
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith(("CREDITLOOP", "PYTHON"))
+    }
+    environment |= {"BENTOML_HOME": str(bento.home), "BENTOML_DO_NOT_TRACK": "True", **variables}
+    where = ["--host", "127.0.0.1", "--port", str(port)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bentoml", "serve", "--quiet", bento.tag, *where],
+        cwd=folder,
+        env=environment,
+        start_new_session=True,
+    )
+    with _stopped_at_the_end(process):
+        yield _wait_for_answer(process, f"http://127.0.0.1:{port}"), f"http://127.0.0.1:{port}"
+
+
+def test_it_holds_what_serves_and_nothing_else(bento, package):
+    assert bento.tag == f"creditscorer:{package.digest[:12]}"
+    source = bento.path / "src"
+    assert {path.name for path in source.iterdir()} == {
+        "bentofile.yaml",
+        "configs",
+        "credit",
+        "package",
+        "services",
+    }
+    assert {path.name for path in (source / "package").iterdir()} == set(package.files)
+    assert not list(source.rglob("*.pyc")) + list(source.rglob("*.pkl"))
+    requirements = (bento.path / "env" / "python" / "requirements.txt").read_text()
+    assert "onnxruntime==" in requirements
+    assert "--hash=sha256:" in requirements
+    assert not {"tensorflow", "mlflow", "prefect"} & {
+        r.split("==")[0] for r in requirements.split()
+    }
+
+
+def test_it_serves_from_another_folder_with_an_empty_home(bento, tmp_path, package):
+    fields, _ = ApplicationReader(package.schema).read({"features": tiny.APPLICATION})
+    with serving(bento, tmp_path, CREDITLOOP_HOME="state") as (health, url):
+        answer = httpx.post(f"{url}/api/predict", json={"features": tiny.APPLICATION})
+    assert health.json()["model"]["digest"] == package.digest
+    assert answer.json()["probability_of_default"] == Scorer(package).probability(fields)
+    # A relative home is where the operator stands, not inside the Bento.
+    assert (tmp_path / "state" / "ledger.db").is_file()
+    assert not (bento.path / "src" / "state").exists()
+
+
+def test_a_failed_build_gives_one_line_and_leaves_nothing(tmp_path, package, monkeypatch):
+    monkeypatch.setattr("services.bento.CODE", ("configs/*.py", "configs/base.yaml"))
+    settings = load_settings(home=tmp_path)
+    with pytest.raises(BentoError, match="bentoml build failed: ") as caught:
+        build_bento(package, settings)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("bentoml/bentos/creditscorer/*"))

@@ -1,0 +1,97 @@
+import shutil
+
+import pytest
+
+from configs.settings import load_settings
+from credit.package import PackageError
+from services.ledger import LedgerError
+from services.model import CurrentModel, NoModelError, ServedModel, choose_package
+from services.packages import write_package
+from tests import tiny
+from tests.services.conftest import deploy, settings_in
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return settings_in(tmp_path / "home")
+
+
+def test_the_newest_deployed_package_is_chosen(settings):
+    deploy(settings, tiny.package(shift=-1.0))
+    newest = tiny.package(shift=-2.0)
+    deploy(settings, newest)
+    assert choose_package(settings).digest == newest.digest
+
+
+def test_the_table_wins_over_the_embedded_package(settings, tmp_path, package):
+    embedded = write_package(tmp_path, tiny.package(shift=-2.0))
+    assert choose_package(settings, embedded).digest == embedded.name
+    deploy(settings, package)
+    assert choose_package(settings, embedded).digest == package.digest
+
+
+def test_without_any_package_the_message_says_how_to_get_one(settings, tmp_path):
+    with pytest.raises(NoModelError, match="run `creditloop train --dataset tiny-credit`"):
+        choose_package(settings, tmp_path / "none")
+
+
+def test_an_embedded_package_of_another_data_set_is_not_served(tmp_path, package):
+    embedded = write_package(tmp_path, package)
+    settings = load_settings(home=tmp_path, dataset="other")
+    with pytest.raises(NoModelError, match="set CREDITLOOP_DATASET=tiny-credit"):
+        choose_package(settings, embedded)
+
+
+def test_a_deployed_package_that_is_gone_or_changed_is_not_replaced_by_another(
+    settings, tmp_path, package
+):
+    embedded = write_package(tmp_path, tiny.package(shift=-2.0))
+    path = deploy(settings, package)
+    (path / "model.onnx").write_bytes(b"changed")
+    with pytest.raises(PackageError, match=r"model\.onnx does not match its sha256"):
+        choose_package(settings, embedded)
+    shutil.rmtree(path)
+    with pytest.raises(PackageError, match="is not a folder"):
+        choose_package(settings, embedded)
+
+
+def test_a_package_deployed_under_another_digest_is_refused(settings, package):
+    path = deploy(settings, package)
+    other = write_package(settings.packages, tiny.package(shift=-2.0))
+    shutil.rmtree(path)
+    other.rename(path)
+    with pytest.raises(PackageError, match=f"expected {package.digest}"):
+        choose_package(settings)
+
+
+def test_a_graph_that_does_not_load_is_refused(package):
+    broken = type(package)({**package.files, "model.onnx": b"no graph"})
+    with pytest.raises(PackageError, match="the graph does not load"):
+        ServedModel(broken)
+
+
+def test_a_ledger_out_of_reach_is_an_error_not_an_empty_table(tmp_path, package):
+    embedded = write_package(tmp_path, package)
+    settings = load_settings(
+        home=tmp_path, dataset="tiny-credit", ledger_url="postgresql://u@127.0.0.1:1/x"
+    )
+    with pytest.raises(LedgerError, match=r"127\.0\.0\.1"):
+        choose_package(settings, embedded)
+
+
+@pytest.mark.parametrize(
+    ("variables", "problem"),
+    [
+        ({}, "no model of taiwan-default is deployed"),
+        ({"CREDITLOOP_SERVING__PORT": "x"}, "serving.port"),
+        ({"CREDITLOOP_LEDGER_URL": "nonsense"}, "expected sqlite:///PATH"),
+    ],
+)
+def test_a_service_that_cannot_load_keeps_the_reason(tmp_path, monkeypatch, variables, problem):
+    for name, value in {"CREDITLOOP_HOME": str(tmp_path), **variables}.items():
+        monkeypatch.setenv(name, value)
+    current = CurrentModel()
+    current.load()
+    assert current.model is None
+    assert problem in current.problem
+    assert "\n" not in current.problem
