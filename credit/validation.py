@@ -105,10 +105,10 @@ def validate(frame: pd.DataFrame, spec: DatasetSpec, *, outcomes: bool = True) -
         typed[name], found = _check_column(frame[name], name, _declared_column(spec, name))
         problems += found
     rows = pd.DataFrame(typed)
-    if spec.id in typed:
-        problems.append(_repeated_ids(rows, spec.id))
     if outcomes:
         problems += _outcome_problems(typed, spec)
+    if spec.id in typed:
+        problems.append(_repeated_ids(rows, spec.id, _any_problem(problems, len(rows))))
     return _split(frame, rows, [problem for problem in problems if problem.rows.any()])
 
 
@@ -281,12 +281,13 @@ def _in_range(typed: pd.Series, column: Column) -> BoolArray:
     return inside
 
 
-def _repeated_ids(rows: pd.DataFrame, name: str) -> Problem:
-    """Of copies one stays; of rows that contradict each other none does."""
+def _repeated_ids(rows: pd.DataFrame, name: str, flawed: BoolArray) -> Problem:
+    """Of sound copies one stays; of rows that contradict each other, or a flawed one, none does."""
+    ids = rows[name]
     copies = rows.duplicated()
-    versions = rows.loc[~copies, name].value_counts()
-    contradictory = rows[name].isin(versions.index[versions > 1])
-    repeated = (copies | contradictory) & rows[name].notna()
+    versions = ids[~copies].value_counts()
+    doubtful = ids.isin(versions.index[versions > 1]) | ids.isin(ids[flawed])
+    repeated = ids.duplicated(keep=False) & (copies | doubtful) & ids.notna()
     return Problem(name, repeated.to_numpy(), "an id that no other row has")
 
 
@@ -303,13 +304,18 @@ def _outcome_problems(typed: dict[str, pd.Series], spec: DatasetSpec) -> list[Pr
 
 
 def _split(raw: pd.DataFrame, typed: pd.DataFrame, problems: list[Problem]) -> Validated:
-    bad = np.zeros(len(raw), dtype=bool)
-    for problem in problems:
-        bad |= problem.rows
+    bad = _any_problem(problems, len(raw))
     rejected = raw[bad].copy()
     rejected.insert(0, REASONS, _reasons(raw, problems, bad), allow_duplicates=True)
     rejected.insert(0, ROW, np.flatnonzero(bad) + 1, allow_duplicates=True)
     return Validated(typed[~bad].reset_index(drop=True), rejected.reset_index(drop=True))
+
+
+def _any_problem(problems: list[Problem], rows: int) -> BoolArray:
+    found = np.zeros(rows, dtype=bool)
+    for problem in problems:
+        found |= problem.rows
+    return found
 
 
 def _reasons(raw: pd.DataFrame, problems: list[Problem], bad: BoolArray) -> list[str]:

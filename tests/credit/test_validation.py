@@ -4,7 +4,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credit.spec import DatasetSpec
@@ -248,6 +248,11 @@ def test_copies_of_an_id_leave_one_row_and_contradictions_none():
     ]
 
 
+def test_a_flawed_row_makes_its_id_doubtful():
+    frame = pd.DataFrame({"loan": [1, 1], "always": [5, "?"], "bad": [0, 0]})
+    assert validate(frame, spec({}, id="loan")).rejected["row"].tolist() == [1, 2]
+
+
 EVENT = {"event": "lost", "event_date": "lost_at", "horizon_months": 12}
 
 
@@ -342,6 +347,7 @@ FRAMES = st.lists(
 ).map(lambda rows: pd.DataFrame(rows, columns=["id", "always", "n", "c", "d", "bad"], dtype=object))
 
 
+@settings(max_examples=60)
 @given(FRAMES)
 def test_each_row_is_either_kept_or_rejected_with_a_reason(frame):
     checked = validate(frame, MESSY)
@@ -355,6 +361,7 @@ def test_each_row_is_either_kept_or_rejected_with_a_reason(frame):
     assert kept["bad"].notna().all()
 
 
+@settings(max_examples=60)
 @given(FRAMES, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(frame, random):
     order = list(range(len(frame)))
@@ -369,6 +376,7 @@ def test_the_order_of_the_rows_does_not_matter(frame, random):
     assert sorted(one.rejected["reasons"]) == sorted(other.rejected["reasons"])
 
 
+@settings(max_examples=60)
 @given(FRAMES)
 def test_kept_rows_are_kept_again(frame):
     rows = validate(frame, MESSY).rows
