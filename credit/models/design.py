@@ -9,6 +9,9 @@ from credit.expressions import FloatArray
 from credit.features import CodeArray, Features, Layout
 from credit.graph import Graph
 
+# Trees take single precision, in which a larger number would be infinite.
+LARGEST = float(np.finfo(np.float32).max)
+
 
 @dataclass(frozen=True)
 class FeatureTensors:
@@ -111,11 +114,16 @@ class TreeDesign:
     def matrix(self, features: Features) -> FloatArray:
         """[rows, columns], NaN missing."""
         numbers, indicators = self.special.split(features.numbers)
+        numbers = np.clip(numbers, -LARGEST, LARGEST)
         return np.hstack([numbers, indicators, self.one_hot.encode(features.codes)])
 
     def emit(self, graph: Graph, features: FeatureTensors) -> str:
-        numbers = self.special.emit(graph, features.numbers) if features.numbers else []
-        return graph.concat([*numbers, *self.one_hot.emit(graph, features.codes)])
+        parts = self.one_hot.emit(graph, features.codes)
+        if features.numbers:
+            numbers, *indicators = self.special.emit(graph, features.numbers)
+            numbers = graph.add("Min", numbers, graph.number(LARGEST))
+            parts = [graph.add("Max", numbers, graph.number(-LARGEST)), *indicators, *parts]
+        return graph.concat(parts)
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,8 @@ class ScaledDesign:
         matrix = tree.matrix(features)
         missing = np.isnan(matrix)
         known = np.where(missing.all(axis=0), 0.0, matrix)
-        low, fill, high = np.nanquantile(known, [0.005, 0.5, 0.995], axis=0)
+        quantiles = np.nanquantile(known, [0.005, 0.5, 0.995], axis=0)
+        low, fill, high = quantiles.reshape(3, known.shape[1])
         gaps = tuple(np.flatnonzero(missing.any(axis=0)).tolist())
         unscaled = cls(tree, low, high, fill, gaps, np.zeros(1), np.ones(1))
         dense = unscaled.matrix(features)
