@@ -42,8 +42,7 @@ class Bento:
 def build_bento(package: Package, settings: Settings) -> Bento:
     """Build the Bento of a package, or find it: its version is the beginning of the digest.
 
-    The code is copied to a temporary folder first, so nothing is written beside the sources, and
-    built by a fresh process that sees only the copy: what was left out cannot be imported.
+    The code is copied to a temporary folder first, so nothing is written beside the sources.
 
     Raises:
         BentoError: BentoML refused, with its last line.

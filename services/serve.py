@@ -73,10 +73,15 @@ def running_service(settings: Settings) -> Iterator[str]:
             try:
                 health = _wait_for_answer(process, url)
             except ServiceError as error:
-                raise ServiceError(f"{error}; its log is {log}") from None
+                raise ServiceError(f"{error}: {_last_line(log)}; its log is {log}") from None
             if not health.is_success:
                 raise ServiceError(health.json()["detail"])
             yield url
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
 
 
 def service_environment(settings: Settings, bento_home: Path) -> dict[str, str]:

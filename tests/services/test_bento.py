@@ -78,10 +78,34 @@ def test_it_serves_from_another_folder_with_an_empty_home(bento, tmp_path, packa
     assert not (bento.path / "src" / "state").exists()
 
 
+IMPORT_ALONE = """
+import sys
+# An editable install would lend the sources for whatever the Bento lacks.
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in str(finder)]
+sys.path.insert(0, sys.argv[1])
+import services.scorer
+for name, module in sys.modules.items():
+    if name.split(".")[0] in ("services", "configs", "credit"):
+        assert module.__file__.startswith(sys.argv[1]), module.__file__
+"""
+
+
+def test_it_imports_nothing_from_the_sources(bento, tmp_path):
+    source = str(bento.path / "src")
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", IMPORT_ALONE, source],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_failed_build_gives_one_line_and_leaves_nothing(tmp_path, package, monkeypatch):
-    monkeypatch.setattr("services.bento.CODE", ("configs/*.py", "configs/base.yaml"))
+    monkeypatch.setattr("services.bento.SERVICE", "services.scorer:Missing")
     settings = load_settings(home=tmp_path)
-    with pytest.raises(BentoError, match="bentoml build failed: ") as caught:
+    with pytest.raises(BentoError, match=r"bentoml build failed: .*Missing") as caught:
         build_bento(package, settings)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("bentoml/bentos/creditscorer/*"))

@@ -9,6 +9,7 @@ import httpx
 import psutil
 import pytest
 
+from configs.settings import load_settings
 from services.serve import ServiceError, running_service, serve
 from tests import tiny
 from tests.services.conftest import deploy, settings_in
@@ -69,6 +70,14 @@ def test_a_damaged_package_is_named_and_never_served(tmp_path, package):
     assert "\n" not in str(caught.value)
     (log,) = (settings.home / "logs").iterdir()
     assert _processes_on(log.stem.removeprefix("service-")) == []
+
+
+def test_a_ledger_that_cannot_be_opened_stops_the_start_with_the_reason(tmp_path):
+    settings = load_settings(home=tmp_path, dataset="tiny-credit", ledger_url="nonsense")
+    line = "did not start: exit code 1: ledger URL: .* expected sqlite:///PATH"
+    with pytest.raises(ServiceError, match=line) as caught, running_service(settings):
+        pass
+    assert "\n" not in str(caught.value)
 
 
 SERVE = """
