@@ -4,7 +4,7 @@ import string
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credit.expressions import FUNCTIONS, ExpressionError, evaluate, parse
@@ -141,6 +141,7 @@ def test_a_refusal_says_what_there_is():
         parse("abs(a, b)")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=string.printable + "äß日\u2028\x00", max_size=60))
 def test_any_text_is_an_expression_or_an_expression_error(text):
     try:
@@ -157,6 +158,7 @@ class Trap(dict):
         raise AssertionError(f"{name} was looked up")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="abminx(),+-*/'\" 1.0", max_size=40))
 def test_only_functions_of_the_language_and_named_columns_are_used(text):
     try:
@@ -169,6 +171,7 @@ def test_only_functions_of_the_language_and_named_columns_are_used(text):
     evaluate(parsed, Trap({name: np.array([1.0]) for name in parsed.names}))
 
 
+@settings(deadline=None)
 @given(st.lists(MISSING_OR_NUMBER, min_size=2, max_size=5))
 def test_min_max_and_coalesce_agree_with_python_over_what_is_present(values):
     names = {f"v{i}": value for i, value in enumerate(values)}
@@ -180,6 +183,7 @@ def test_min_max_and_coalesce_agree_with_python_over_what_is_present(values):
         assert value_of(f"{text}({arguments})", **names) == pytest.approx(expected, nan_ok=True)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["+", "-", "*", "/"]),
     st.lists(st.tuples(MISSING_OR_NUMBER, MISSING_OR_NUMBER), min_size=1, max_size=20),

@@ -1,6 +1,6 @@
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credit.features import (
@@ -120,6 +120,7 @@ def test_a_schema_of_categories_only():
     assert number_features(spec, raw.numbers).shape == (1, 0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="ab \x00é", max_size=2), min_size=1, max_size=30))
 def test_every_code_is_in_range_and_known_levels_keep_apart(texts):
     column = np.array(texts, dtype=object).reshape(-1, 1)

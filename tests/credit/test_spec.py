@@ -1,7 +1,7 @@
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -106,12 +106,14 @@ def test_levels_as_a_list_and_as_numbers_become_text():
     assert Column(type="category", levels={1: "one", 2: None}).levels == {"1": "one", "2": ""}
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(min_size=1), st.text(), min_size=1, max_size=5))
 def test_levels_of_any_text_survive_json(levels):
     column = Column(type="category", levels=levels)
     assert Column.model_validate_json(column.model_dump_json()) == column
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.floats(allow_nan=False, allow_infinity=False), st.text(), min_size=1, max_size=5

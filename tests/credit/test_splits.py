@@ -79,7 +79,7 @@ def test_shares_are_those_of_the_plan():
     assert found.warnings == found.notes == ()
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(60, 90))
 def test_a_row_keeps_its_part_in_another_order_and_among_more_rows(random, number):
     frame = rows(120)

@@ -347,7 +347,7 @@ FRAMES = st.lists(
 ).map(lambda rows: pd.DataFrame(rows, columns=["id", "always", "n", "c", "d", "bad"], dtype=object))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(FRAMES)
 def test_each_row_is_either_kept_or_rejected_with_a_reason(frame):
     checked = validate(frame, MESSY)
@@ -361,7 +361,7 @@ def test_each_row_is_either_kept_or_rejected_with_a_reason(frame):
     assert kept["bad"].notna().all()
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(FRAMES, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(frame, random):
     order = list(range(len(frame)))
@@ -376,7 +376,7 @@ def test_the_order_of_the_rows_does_not_matter(frame, random):
     assert sorted(one.rejected["reasons"]) == sorted(other.rejected["reasons"])
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(FRAMES)
 def test_kept_rows_are_kept_again(frame):
     rows = validate(frame, MESSY).rows
