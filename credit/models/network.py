@@ -13,7 +13,9 @@ from credit.graph import Graph
 from credit.models.design import FeatureTensors, ScaledDesign
 from credit.models.family import BadArray, Family, Params
 
-BATCH = 512
+LARGEST_BATCH = 512
+SMALLEST_BATCH = 32
+FEWEST_STEPS = 32
 CHUNK = 8192
 MOST_EPOCHS = 80
 PATIENCE = 6
@@ -107,7 +109,7 @@ def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed:
 
 def _run_epoch(model: Any, inputs: list[np.ndarray], bad: BadArray, order: np.ndarray) -> None:
     """One pass in the given order; a last batch that is not full waits for another epoch."""
-    size = min(BATCH, len(order))
+    size = min(LARGEST_BATCH, max(SMALLEST_BATCH, len(order) // FEWEST_STEPS), len(order))
     for start in range(0, len(order) - size + 1, size):
         rows = order[start : start + size]
         model.train_on_batch([part[rows] for part in inputs], bad[rows].astype(np.float32))
