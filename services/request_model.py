@@ -269,7 +269,7 @@ def _json_schema(column: Column) -> Json:
 def _value_schema(column: Column) -> Json:
     if column.levels is not None:
         texts: list[object] = list(column.levels)
-        numbers = [int(level) for level in column.levels if level.isascii() and level.isdecimal()]
+        numbers = [int(level) for level in column.levels if _is_whole_text(level)]
         return {"enum": [*texts, *numbers]}
     if column.type == "category":
         return {"anyOf": [{"type": "string"}, {"type": "integer"}]}
@@ -285,6 +285,11 @@ def _value_schema(column: Column) -> Json:
             if isinstance(bound, float)
         },
     }
+
+
+def _is_whole_text(level: str) -> bool:
+    digits = level.removeprefix("-")
+    return digits.isascii() and digits.isdecimal()
 
 
 def _whole_if_it_is(number: float) -> float:

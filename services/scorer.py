@@ -1,10 +1,11 @@
 """The BentoML service: `bentoml serve services.scorer:CreditScorer`."""
 
 import os
+from pathlib import Path
 
 import bentoml
 
-from configs.settings import SettingsError, load_settings
+from configs.settings import CONFIG_VARIABLE, SettingsError, load_settings
 from services.app import create_app
 from services.ledger import LedgerError, open_ledger
 from services.model import CurrentModel
@@ -27,13 +28,15 @@ class CreditScorer:
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
     def prepare() -> None:
-        """Once, before the workers: fix the home folder and bring the ledger up to date.
+        """Once, before the workers: fix the paths and bring the ledger up to date.
 
-        Workers run in the folder of the code, so a relative home must become absolute here.
+        Workers run in the folder of the code, so relative paths must become absolute here.
         """
         try:
             settings = load_settings()
             os.environ["CREDITLOOP_HOME"] = str(settings.home)
+            if CONFIG_VARIABLE in os.environ:
+                os.environ[CONFIG_VARIABLE] = str(Path(os.environ[CONFIG_VARIABLE]).absolute())
             open_ledger(settings.ledger_uri).close()
         except (SettingsError, LedgerError) as error:
             raise SystemExit(str(error)) from None

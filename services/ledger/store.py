@@ -145,7 +145,7 @@ def _reported(where: str) -> Iterator[None]:
         yield
     except (ArgumentError, NoSuchModuleError) as error:
         raise LedgerError(
-            f"ledger {where}: {error}; expected sqlite:///PATH or postgresql://USER@HOST/NAME"
+            f"ledger {where}: {error}; expected sqlite:////FULL/PATH or postgresql://USER@HOST/NAME"
         ) from None
     except CommandError as error:
         raise LedgerError(

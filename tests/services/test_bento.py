@@ -69,11 +69,13 @@ def test_it_holds_what_serves_and_nothing_else(bento, package):
 
 def test_it_serves_from_another_folder_with_an_empty_home(bento, tmp_path, package):
     fields, _ = ApplicationReader(package.schema).read({"features": tiny.APPLICATION})
-    with serving(bento, tmp_path, CREDITLOOP_HOME="state") as (health, url):
+    (tmp_path / "my.yaml").write_text("dataset: tiny-credit\n")
+    relative = {"CREDITLOOP_HOME": "state", "CREDITLOOP_CONFIG": "my.yaml"}
+    with serving(bento, tmp_path, **relative) as (health, url):
         answer = httpx.post(f"{url}/api/predict", json={"features": tiny.APPLICATION})
     assert health.json()["model"]["digest"] == package.digest
     assert answer.json()["probability_of_default"] == Scorer(package).probability(fields)
-    # A relative home is where the operator stands, not inside the Bento.
+    # Relative paths start where the operator stands, not inside the Bento.
     assert (tmp_path / "state" / "ledger.db").is_file()
     assert not (bento.path / "src" / "state").exists()
 

@@ -157,8 +157,10 @@ def test_processes_that_open_a_fresh_ledger_together_all_succeed(url):
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("nonsense", "expected sqlite:///PATH or postgresql://"),
-        ("oracle9://host/db", "expected sqlite:///PATH or postgresql://"),
+        ("nonsense", "expected sqlite:////FULL/PATH or postgresql://"),
+        ("sqlite:///ledger.db", "a relative path means another file to each process"),
+        ("sqlite://", "a relative path"),
+        ("oracle9://host/db", "expected sqlite:////FULL/PATH or postgresql://"),
         ("postgresql://ana:secret@127.0.0.1:1/none", r"postgresql://ana:\*\*\*@127.0.0.1:1/none: "),
     ],
 )

@@ -84,7 +84,7 @@ def test_a_ledger_out_of_reach_is_an_error_not_an_empty_table(tmp_path, package)
     [
         ({}, "no model of taiwan-default is deployed"),
         ({"CREDITLOOP_SERVING__PORT": "x"}, "serving.port"),
-        ({"CREDITLOOP_LEDGER_URL": "nonsense"}, "expected sqlite:///PATH"),
+        ({"CREDITLOOP_LEDGER_URL": "nonsense"}, "expected sqlite:////FULL/PATH"),
     ],
 )
 def test_a_service_that_cannot_load_keeps_the_reason(tmp_path, monkeypatch, variables, problem):

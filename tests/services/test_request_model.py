@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from configs.datasets import load_spec, spec_names
 from credit.spec import Schema
 from services import request_model
 from services.problems import ProblemError
@@ -265,3 +266,10 @@ def test_no_input_raises_anything_but_a_problem(features):
     with suppress(ProblemError):
         fields, _ = READER.read({"features": features})
         assert set(fields) == set(tiny.SCHEMA.fields)
+
+
+@pytest.mark.parametrize("name", spec_names())
+def test_the_example_of_every_shipped_spec_is_allowed(name):
+    spec = load_spec(name)
+    fields, _ = ApplicationReader(spec).read(example(spec))
+    assert set(fields) == set(spec.fields)

@@ -74,7 +74,7 @@ def test_a_damaged_package_is_named_and_never_served(tmp_path, package):
 
 def test_a_ledger_that_cannot_be_opened_stops_the_start_with_the_reason(tmp_path):
     settings = load_settings(home=tmp_path, dataset="tiny-credit", ledger_url="nonsense")
-    line = "did not start: exit code 1: ledger URL: .* expected sqlite:///PATH"
+    line = "did not start: exit code 1: ledger URL: .* expected sqlite:////FULL/PATH"
     with pytest.raises(ServiceError, match=line) as caught, running_service(settings):
         pass
     assert "\n" not in str(caught.value)
