@@ -21,6 +21,7 @@ CHOOSE_TARGET = "CHOOSE_THE_TARGET_COLUMN"
 MOST_LEVELS = 50
 FEW_NUMBERS = 12
 MOST_CANDIDATES = 8
+FIRST_VALUES = 1000
 
 _ID_NAME = re.compile(r"(?:^|_)(?:id|key|nr|no|number|uuid)$")
 _TARGET_NAME = re.compile(
@@ -199,13 +200,15 @@ def _guess(raw: pd.Series, name: str) -> Guess:
 
 
 def _kind(raw: pd.Series) -> ColumnType:
-    if pd.api.types.is_bool_dtype(raw) or raw.isna().all():
+    values = raw.dropna().drop_duplicates()
+    if pd.api.types.is_bool_dtype(raw) or values.empty:
         return "category"
-    if not pd.api.types.is_datetime64_any_dtype(raw) and not _has_leading_zeros(raw):
-        for kind in ("integer", "number"):
-            if _reads_as(raw, kind):
-                return kind
-    return "date" if _reads_as(raw, "date") else "category"
+    kinds: tuple[ColumnType, ...] = ("integer", "number", "date")
+    for kind in kinds:
+        # The first values show most columns not to be of a kind.
+        if _reads_as(values.head(FIRST_VALUES), kind) and _reads_as(values, kind):
+            return "category" if kind == "integer" and _has_leading_zeros(values) else kind
+    return "category"
 
 
 def _reads_as(raw: pd.Series, kind: ColumnType) -> bool:
@@ -213,11 +216,11 @@ def _reads_as(raw: pd.Series, kind: ColumnType) -> bool:
     return not unreadable.any() and bool(typed.notna().any())
 
 
-def _has_leading_zeros(raw: pd.Series) -> bool:
+def _has_leading_zeros(values: pd.Series) -> bool:
     """Postal codes and the like: digits that are no number."""
-    if pd.api.types.is_numeric_dtype(raw):
+    if pd.api.types.is_numeric_dtype(values):
         return False
-    return bool(category_text(raw).dropna().str.fullmatch(r"0\d+").any())
+    return bool(category_text(values).dropna().str.fullmatch(r"0\d+").any())
 
 
 def _role(name: str, kind: ColumnType, typed: pd.Series) -> tuple[str, list[str], list[str]]:

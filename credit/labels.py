@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from credit.spec import DatasetSpec, EventWithinHorizon, TargetIsBad
+from credit.spec import EventWithinHorizon, Schema, TargetIsBad
 from credit.validation import equals
 
 
@@ -21,11 +21,11 @@ class Labels:
     matured: NDArray[np.bool_]
 
 
-def label(rows: pd.DataFrame, spec: DatasetSpec) -> Labels:
+def label(rows: pd.DataFrame, spec: Schema) -> Labels:
     """Apply the spec's bad definition to validated rows.
 
-    >>> spec = DatasetSpec.model_validate({
-    ...     "name": "tiny", "source": {"path": "x.csv"}, "time": "opened",
+    >>> spec = Schema.model_validate({
+    ...     "name": "tiny", "time": "opened",
     ...     "bad": {"event": "charged_off", "event_date": "known_at", "horizon_months": 12,
     ...             "observed_until": "2024-06-30"},
     ...     "columns": {"income": {"type": "number"}}})
@@ -43,7 +43,7 @@ def label(rows: pd.DataFrame, spec: DatasetSpec) -> Labels:
     return _label_by_event(rows, spec, spec.bad)
 
 
-def _label_by_event(rows: pd.DataFrame, spec: DatasetSpec, bad: EventWithinHorizon) -> Labels:
+def _label_by_event(rows: pd.DataFrame, spec: Schema, bad: EventWithinHorizon) -> Labels:
     deadline = rows[spec.time] + pd.DateOffset(months=bad.horizon_months)
     observed_until = (
         pd.Timestamp(bad.observed_until) if bad.observed_until else rows[bad.event_date].max()

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from credit.spec import Column, ColumnType, DatasetSpec, EventWithinHorizon, TargetIsBad
+from credit.spec import Column, ColumnType, EventWithinHorizon, Schema, TargetIsBad
 
 BoolArray = NDArray[np.bool_]
 
@@ -78,7 +78,7 @@ class Validated:
         return len(self.rejected) / total if total else 0.0
 
 
-def validate(frame: pd.DataFrame, spec: DatasetSpec, *, outcomes: bool = True) -> Validated:
+def validate(frame: pd.DataFrame, spec: Schema, *, outcomes: bool = True) -> Validated:
     """Check rows against the spec.
 
     Args:
@@ -89,8 +89,8 @@ def validate(frame: pd.DataFrame, spec: DatasetSpec, *, outcomes: bool = True) -
     Raises:
         RowsError: there are no rows, or a column is missing altogether.
 
-    >>> spec = DatasetSpec.model_validate({
-    ...     "name": "tiny", "source": {"path": "x.csv"}, "bad": {"target": "bad"},
+    >>> spec = Schema.model_validate({
+    ...     "name": "tiny", "bad": {"target": "bad"},
     ...     "columns": {"age": {"type": "integer", "range": [18, 99]}}})
     >>> checked = validate(pd.DataFrame({"age": [30, 17], "bad": [0, 1]}), spec)
     >>> checked.rejected[["row", "reasons"]].values.tolist()
@@ -128,13 +128,13 @@ def _check_header(frame: pd.DataFrame, needed: list[str]) -> None:
         )
 
 
-def _needed_columns(spec: DatasetSpec, outcomes: bool) -> list[str]:
+def _needed_columns(spec: Schema, outcomes: bool) -> list[str]:
     if outcomes:
         return list(spec.columns_read())
     return list(spec.fields)
 
 
-def _declared_column(spec: DatasetSpec, name: str) -> Column:
+def _declared_column(spec: Schema, name: str) -> Column:
     """What the spec declares of a column, or implies of an id, time or outcome column."""
     is_key = name in (spec.id, spec.time)
     if name in spec.columns:
@@ -291,7 +291,7 @@ def _repeated_ids(rows: pd.DataFrame, name: str, flawed: BoolArray) -> Problem:
     return Problem(name, repeated.to_numpy(), "an id that no other row has")
 
 
-def _outcome_problems(typed: dict[str, pd.Series], spec: DatasetSpec) -> list[Problem]:
+def _outcome_problems(typed: dict[str, pd.Series], spec: Schema) -> list[Problem]:
     if isinstance(spec.bad, TargetIsBad):
         target = spec.bad.target
         return [Problem(target, typed[target].isna().to_numpy(), "a target value")]

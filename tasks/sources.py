@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from configs.settings import ROOT
-from credit.spec import DatasetSpec, FileSource, SqlSource
+from credit.spec import FileSource, Schema, SqlSource
 from credit.validation import MISSING_WORDS
 
 CSV_ENDINGS = (".csv", ".csv.gz")
@@ -32,7 +32,7 @@ class SourceError(ValueError):
     """A source cannot be read; the message says which, why and what to do, in one line."""
 
 
-def read_rows(source: FileSource | SqlSource, spec: DatasetSpec | None = None) -> pd.DataFrame:
+def read_rows(source: FileSource | SqlSource, spec: Schema | None = None) -> pd.DataFrame:
     """Read all rows of a source as they came.
 
     Only the columns that the spec names are read, unless one of them is missing; without a spec
@@ -70,7 +70,7 @@ def find_files(path: str) -> list[Path]:
     raise SourceError(f"{path} does not exist; give the path of a csv, csv.gz or parquet file")
 
 
-def _read_file(path: Path, spec: DatasetSpec | None) -> pd.DataFrame:
+def _read_file(path: Path, spec: Schema | None) -> pd.DataFrame:
     name = path.name.lower()
     if path.stat().st_size == 0:
         raise SourceError(f"{path} is empty; expected a header and rows")
@@ -86,7 +86,7 @@ def _read_file(path: Path, spec: DatasetSpec | None) -> pd.DataFrame:
     return frame
 
 
-def _read_parquet(path: Path, spec: DatasetSpec | None) -> pd.DataFrame:
+def _read_parquet(path: Path, spec: Schema | None) -> pd.DataFrame:
     from pyarrow import ArrowException, parquet
 
     try:
@@ -97,7 +97,7 @@ def _read_parquet(path: Path, spec: DatasetSpec | None) -> pd.DataFrame:
         raise SourceError(f"{path} cannot be read as parquet: {_first_line(error)}") from None
 
 
-def _read_csv(path: Path, spec: DatasetSpec | None) -> pd.DataFrame:
+def _read_csv(path: Path, spec: Schema | None) -> pd.DataFrame:
     try:
         names = _header(path)
         numbers = [name for name in names if _is_declared_number(name, spec)]
@@ -143,7 +143,7 @@ def _header(path: Path) -> list[str]:
     return names
 
 
-def _is_declared_number(name: str, spec: DatasetSpec | None) -> bool:
+def _is_declared_number(name: str, spec: Schema | None) -> bool:
     return (
         spec is not None
         and name in spec.columns
@@ -151,7 +151,7 @@ def _is_declared_number(name: str, spec: DatasetSpec | None) -> bool:
     )
 
 
-def _wanted(names: Collection[str], spec: DatasetSpec | None) -> list[str] | None:
+def _wanted(names: Collection[str], spec: Schema | None) -> list[str] | None:
     """The columns that the spec names; all when one is missing, so that an error can list them."""
     wanted = list(spec.columns_read()) if spec else []
     return wanted if spec and set(wanted) <= set(names) else None
@@ -225,15 +225,21 @@ def fingerprint(frame: pd.DataFrame) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(frame.columns):
-        texts = [name, *_texts(frame[name])]
-        digest.update("".join(f"{len(text)}:{text}" for text in texts).encode())
+        content = _content(frame[name])
+        digest.update(f"{len(name)}:{name}{len(content)}:".encode())
+        digest.update(content)
     return digest.hexdigest()
 
 
-def _texts(column: pd.Series) -> list[str]:
+def _content(column: pd.Series) -> bytes:
     if pd.api.types.is_datetime64_any_dtype(column):
-        return list(np.datetime_as_string(column.to_numpy(dtype="datetime64[us]")))
+        return column.to_numpy(dtype="datetime64[us]").astype("<i8").tobytes()
     if pd.api.types.is_numeric_dtype(column):
         numbers = column.to_numpy(dtype="float64", na_value=np.nan) + 0.0  # one zero, not two
-        return [repr(number) for number in numbers.tolist()]
-    return [str(value) for value in column.astype(object).where(column.notna(), None)]
+        return np.where(np.isnan(numbers), np.nan, numbers).astype("<f8").tobytes()
+    texts = (None if value is None else str(value) for value in _objects(column))
+    return "".join("-" if text is None else f"{len(text)}:{text}" for text in texts).encode()
+
+
+def _objects(column: pd.Series) -> list[object]:
+    return list(column.astype(object).where(column.notna(), None))
