@@ -1,6 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 from credit.leakage import leakage_warnings, single_column_auc
 from credit.spec import Schema
@@ -29,6 +32,15 @@ def schema(columns, target="bad", derived=None):
 def test_auc_of_one_column(values, bad, auc):
     found = single_column_auc(np.array(values, dtype=float), np.array(bad, dtype=np.int8))
     assert found == pytest.approx(auc)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 1)), min_size=4, max_size=40))
+def test_auc_is_that_of_scikit_learn(pairs):
+    values, bad = np.array([*pairs, (0, 0), (0, 1)]).T
+    auc = roc_auc_score(bad, values)
+    found = single_column_auc(values.astype(float), bad.astype(np.int8))
+    assert found == pytest.approx(max(auc, 1 - auc), abs=1e-12)
 
 
 ROWS = 4000
