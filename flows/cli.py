@@ -1,0 +1,212 @@
+"""The command line.
+
+Each command loads what it needs when it runs, so that help is instant and serving works where the
+training libraries are not installed.
+
+Results go to stdout and everything else to stderr. Exit codes: 0 done, 1 it ran and the answer is
+no, 2 used wrongly or the input cannot be used. Errors are one line on stderr; with `--json` stdout
+has one object in any case, which is {"error": {"kind", "message"}} after an error.
+"""
+
+import contextlib
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, cast, get_args
+
+import typer
+
+from credit.plan import FamilyName, PresetName
+from flows.console import MISUSED, exit_code, one_line, print_json, stderr
+
+app = typer.Typer(
+    name="creditloop",
+    help="Train, serve and score with a credit model. State lives in CREDITLOOP_HOME.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Dataset = Annotated[
+    str | None,
+    typer.Option(help="A data set's name or the path of its spec; default: the settings'."),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(help="A csv, csv.gz or parquet file instead of the spec's source."),
+]
+Port = Annotated[int, typer.Option(min=1, max=65535)]
+
+FAMILIES: tuple[FamilyName, ...] = get_args(FamilyName)
+
+
+def _family(name: str) -> str:
+    if name not in FAMILIES:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(FAMILIES)}")
+    return name
+
+
+@app.command()
+def train(
+    dataset: Dataset = None,
+    preset: Annotated[PresetName, typer.Option(help="How far to search.")] = "quick",
+    family: Annotated[
+        list[str] | None,
+        typer.Option(
+            parser=_family, metavar=f"[{'|'.join(FAMILIES)}]", help="One of several to train."
+        ),
+    ] = None,
+    data: Data = None,
+    promote: Annotated[
+        bool, typer.Option(help="Put the champion into production.", show_default=True)
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Train all families on a data set, choose the champion and put it into production."""
+    from flows.commands.train import run
+
+    run(dataset, preset, cast(list[FamilyName] | None, family), data, promote, json)
+
+
+@app.command()
+def evaluate(
+    dataset: Dataset = None,
+    data: Data = None,
+    digest: Annotated[
+        str | None, typer.Option(help="A package's digest or its beginning; default: the champion.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure the champion on the test part of its data set, or on all rows of a file."""
+    from flows.commands.evaluate import run
+
+    run(dataset, data, digest, json)
+
+
+@app.command()
+def score(
+    file: Annotated[str, typer.Argument(help="A csv, csv.gz or parquet file of applications.")],
+    dataset: Dataset = None,
+    digest: Annotated[
+        str | None, typer.Option(help="A package's digest or its beginning; default: the champion.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the scores to this csv file.", dir_okay=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Score a file of applications without a server; rows that cannot be scored say why.
+
+    Exits with 1 when no row could be scored.
+    """
+    from flows.commands.score import run
+
+    run(file, dataset, digest, output, json)
+
+
+@app.command()
+def serve(
+    dataset: Dataset = None,
+    host: Annotated[str | None, typer.Option(help="A loopback address.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
+) -> None:
+    """Serve the champion over HTTP until Ctrl-C."""
+    from flows.commands.serve import run
+
+    run(dataset, host, port)
+
+
+@app.command()
+def models(dataset: Dataset = None, json: Json = False) -> None:
+    """List what is in production, what ever was, and the packages that are kept."""
+    from flows.commands.models import run
+
+    run(dataset, json)
+
+
+@app.command()
+def spec(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="A data file, or specs with --check.")
+    ],
+    check: Annotated[bool, typer.Option("--check", help="Validate dataset specs.")] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the draft here; default: stdout.", dir_okay=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Draft a commented dataset spec from a data file, or check specs."""
+    from flows.commands.spec import run
+
+    run(files, check, output, json)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Check that everything Creditloop needs is there; exits with 1 when something is not."""
+    from flows.commands.doctor import run
+
+    run(json)
+
+
+@app.command()
+def demo(dataset: Dataset = None) -> None:
+    """Train on sample data, serve the champion and score one applicant over HTTP."""
+    from flows.commands.demo import run
+
+    run(dataset)
+
+
+@app.command()
+def up(
+    prefect_port: Port = 4200,
+    mlflow_port: Port = 5000,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="The scorer's; default: the settings'.")
+    ] = None,
+) -> None:
+    """Run Prefect with its schedules, MLflow and the scorer until Ctrl-C."""
+    from flows.commands.up import run
+
+    run(prefect_port, mlflow_port, port)
+
+
+def main() -> None:
+    """Run a command; known errors are one line."""
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        sys.exit(_run())
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run() -> int:
+    wants_json = "--json" in sys.argv
+    try:
+        # Only print_json may write to stdout then, whatever a library prints.
+        with contextlib.redirect_stdout(sys.stderr) if wants_json else contextlib.nullcontext():
+            return app(standalone_mode=False) or 0
+    except typer.TyperException as error:
+        return _report(error, f"{error.format_message()}; see --help", MISUSED, wants_json)
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        code = exit_code(error)
+        if code is None:
+            raise
+        return _report(error, one_line(error), code, wants_json)
+
+
+def _report(error: Exception, message: str, code: int, wants_json: bool) -> int:
+    stderr().print(f"creditloop: {message}", style="red", soft_wrap=True, markup=False)
+    if wants_json:
+        print_json({"error": {"kind": type(error).__name__, "message": message}})
+    return code
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """End on SIGTERM as on an exit, so that servers of ours are stopped."""
+    sys.exit(143)

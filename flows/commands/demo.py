@@ -1,0 +1,42 @@
+"""creditloop demo."""
+
+import httpx
+
+from configs.datasets import load_spec
+from configs.settings import load_settings
+from flows.commands.train import show, train
+from flows.console import stderr, stdout
+
+NEXT_STEPS = """
+[bold]Where to look next[/]
+  creditloop serve              the service until Ctrl-C, with its documentation at /docs
+  creditloop up                 Prefect, MLflow and the scorer: runs, trials, plots, schedules
+  creditloop score FILE         a whole file, without a server
+  creditloop spec FILE          a first dataset spec for data of your own
+  creditloop models             what is in production, and what was
+  {home}
+                                packages, ledger, tracking store and logs"""
+
+
+def run(dataset: str | None) -> None:
+    """Train, serve, score one applicant, and stop again."""
+    settings = load_settings()
+    dataset = dataset or settings.dataset
+    console = stdout()
+    console.rule(f"1. Train five families on {dataset}", align="left")
+    result = train(settings, dataset, "quick")
+    show(result)
+    console.rule("2. Serve the champion and score an applicant of the test rows", align="left")
+    from flows.applicants import test_applicant
+    from services.serve import running_service
+
+    settings = settings.model_copy(update={"dataset": load_spec(dataset).name})
+    request = {"features": test_applicant(dataset, settings.training.splits)}
+    with stderr().status("Starting the service"), running_service(settings) as url:
+        answer = httpx.post(f"{url}/api/predict", json=request, timeout=30, trust_env=False)
+    answer.raise_for_status()
+    console.print("POST /api/predict")
+    console.print_json(data=request)
+    console.print(f"{answer.status_code} {answer.reason_phrase}")
+    console.print_json(data=answer.json())
+    console.print(NEXT_STEPS.format(home=settings.home), soft_wrap=True)

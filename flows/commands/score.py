@@ -1,0 +1,73 @@
+"""creditloop score."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from rich.table import Table
+
+from configs.settings import load_settings
+from credit.package import Package
+from flows.console import NO, print_json, stderr, stdout
+from flows.datasets import dataset_name
+from flows.packages import find_package
+from flows.scores import Score, score_file
+from services.model import VERSION_DIGITS
+
+MOST_SHOWN = 20
+
+
+def run(
+    file: str, dataset: str | None, digest: str | None, output: Path | None, json: bool
+) -> None:
+    """Score a file; exits with 1 when no row could be scored."""
+    settings = load_settings()
+    package = find_package(settings, dataset_name(dataset, settings), digest)
+    scores = score_file(file, package)
+    if output:
+        _write(scores, output)
+    if json:
+        print_json(_as_object(scores, package))
+    else:
+        _show(scores, package, output)
+    if all(score.probability_of_default is None for score in scores):
+        raise SystemExit(NO)
+
+
+def _as_object(scores: Sequence[Score], package: Package) -> dict[str, object]:
+    scored = sum(score.probability_of_default is not None for score in scores)
+    return {
+        "dataset": package.manifest.dataset,
+        "family": package.manifest.family,
+        "version": package.digest[:VERSION_DIGITS],
+        "digest": package.digest,
+        "scored": scored,
+        "rejected": len(scores) - scored,
+        "scores": [score.as_dict() for score in scores],
+    }
+
+
+def _show(scores: Sequence[Score], package: Package, output: Path | None) -> None:
+    table = Table("Row", "Id", "Probability of default", "Why not", box=None)
+    for score in scores[:MOST_SHOWN]:
+        probability = score.probability_of_default
+        shown = "" if probability is None else f"{probability:.6f}"
+        table.add_row(str(score.row), score.id or "", shown, score.reasons or "")
+    stdout().print(table)
+    rejected = sum(score.probability_of_default is None for score in scores)
+    where = f"; all are in {output}" if output else "; --output FILE.csv or --json gives all"
+    stderr().print(
+        f"{len(scores) - rejected:,} of {len(scores):,} rows scored by {package.manifest.family} "
+        f"{package.digest[:VERSION_DIGITS]}, {rejected:,} rejected"
+        + (where if output or len(scores) > MOST_SHOWN else ""),
+        soft_wrap=True,
+    )
+
+
+def _write(scores: Sequence[Score], output: Path) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with output.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Score)])
+        writer.writeheader()
+        writer.writerows(score.as_dict() for score in scores)

@@ -1,0 +1,61 @@
+"""creditloop train."""
+
+from typing import TYPE_CHECKING
+
+from configs.settings import Settings, load_settings
+from credit.plan import FamilyName, PresetName
+from flows.console import print_json, stdout
+from flows.inprocess import check_source, flows_ready
+
+if TYPE_CHECKING:
+    from flows.results import TrainingResult
+
+
+def run(
+    dataset: str | None,
+    preset: PresetName,
+    families: list[FamilyName] | None,
+    data: str | None,
+    promote: bool,
+    json: bool,
+) -> None:
+    """Train in this process and show the result."""
+    settings = load_settings()
+    result = train(settings, dataset or settings.dataset, preset, families, data, promote)
+    if json:
+        print_json(result)
+    else:
+        show(result)
+
+
+def train(
+    settings: Settings,
+    dataset: str,
+    preset: PresetName,
+    families: list[FamilyName] | None = None,
+    data: str | None = None,
+    promote: bool = True,
+) -> "TrainingResult":
+    """Run the training flow in this process."""
+    check_source(dataset, data)
+    with flows_ready(settings, families or list(settings.training.presets[preset].families)):
+        from flows.training import training
+
+        return training(dataset, preset, families, data, promote)
+
+
+def show(result: "TrainingResult") -> None:
+    """The leaderboard and what became of the champion."""
+    from flows.tables import leaderboard
+
+    console, champion = stdout(), result.champion
+    console.print(leaderboard(result))
+    if result.quarantined.rows:
+        console.print(
+            f"{result.quarantined.rows:,} rows ({result.quarantined.share:.2%}) were set aside: "
+            f"{result.quarantined.path}",
+            soft_wrap=True,
+        )
+    state = "in production" if result.deployed else "kept, not in production"
+    console.print(f"Champion: [bold]{champion.title}[/], version {champion.version}, {state}")
+    console.print(f"Package:  {result.package.path}", soft_wrap=True)

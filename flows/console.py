@@ -1,0 +1,66 @@
+"""What the command line says: results on stdout, everything else on stderr, errors in one line."""
+
+import json
+import sys
+from typing import Any
+
+from pydantic import BaseModel
+from rich.console import Console
+
+NO, MISUSED = 1, 2
+
+# Module -> its errors that have a clear message, and the exit code each leads to. Only modules
+# that are loaded are asked: an error cannot come from another, and loading all takes seconds.
+KNOWN_ERRORS: dict[str, dict[str, int]] = {
+    "configs.settings": {"SettingsError": MISUSED},
+    "credit.spec": {"SpecError": MISUSED},
+    "credit.validation": {"RowsError": MISUSED},
+    "credit.splits": {"SplitError": MISUSED},
+    "credit.training": {"TrainingError": MISUSED},
+    "tasks.sources": {"SourceError": MISUSED},
+    "flows.errors": {"UsageError": MISUSED},
+    "credit.package": {"PackageError": NO},
+    "services.ledger": {"LedgerError": NO},
+    "services.model": {"NoModelError": NO},
+    "services.serve": {"ServiceError": NO},
+    "services.bento": {"BentoError": NO},
+    "flows.processes": {"ProcessError": NO},
+    "mlflow.exceptions": {"MlflowException": NO},
+}
+
+
+def stderr() -> Console:
+    """The console for people: progress, tables and errors that accompany a result."""
+    return Console(stderr=True, highlight=False)
+
+
+def stdout() -> Console:
+    """The console for results."""
+    return Console(highlight=False)
+
+
+def print_json(result: object) -> None:
+    """One object on stdout, and nothing else there."""
+    sys.__stdout__.write(json.dumps(_plain(result), indent=1, ensure_ascii=False) + "\n")
+    sys.__stdout__.flush()
+
+
+def exit_code(error: BaseException) -> int | None:
+    """The exit code of an error with a clear message; None for any other, which is a bug."""
+    for module, errors in KNOWN_ERRORS.items():
+        if module in sys.modules:
+            for name, code in errors.items():
+                if isinstance(error, getattr(sys.modules[module], name)):
+                    return code
+    return None
+
+
+def one_line(error: BaseException) -> str:
+    """An error's message without line breaks."""
+    return " ".join(str(error).split())
+
+
+def _plain(result: object) -> Any:
+    if isinstance(result, BaseModel):
+        return result.model_dump(mode="json")
+    return result

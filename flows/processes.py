@@ -1,0 +1,111 @@
+"""Servers that run as processes of their own, each with a log file and a way to tell it is up."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+LOOPBACK = "127.0.0.1"
+STOP_SECONDS = 20
+
+
+class ProcessError(RuntimeError):
+    """A server did not start or died; the message names its log."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server. `health` is a URL that answers once it is up, empty if it has none."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    health: str
+
+    @classmethod
+    def start(
+        cls,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        health: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> "Server":
+        """Start a command of this Python's environment, apart from the terminal's signals."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                env={**os.environ, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return cls(name, process, log, health)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self.process.poll() is None
+
+    def wait_until_up(self, seconds: float) -> None:
+        """Wait for the health URL to answer.
+
+        Raises:
+            ProcessError: the process died, or did not answer in time.
+        """
+        deadline = time.monotonic() + seconds
+        while not self._answers():
+            if not self.is_running:
+                raise ProcessError(
+                    f"{self.name} stopped with exit code {self.process.returncode}; see {self.log}"
+                )
+            if time.monotonic() > deadline:
+                raise ProcessError(
+                    f"{self.name} did not answer at {self.health} within {seconds:.0f} s; "
+                    f"see {self.log}"
+                )
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Ask it to end, and insist after a while. Ending twice does nothing."""
+        if not self.is_running:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(self.health, timeout=5, trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a loopback port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True

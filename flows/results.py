@@ -1,0 +1,168 @@
+"""What the flows return, and `--json` prints."""
+
+from pathlib import Path
+from typing import Literal
+
+from credit.metrics import Interval
+from credit.plan import FamilyName, PresetName
+from credit.spec import Frozen
+from services.model import VERSION_DIGITS
+from tasks.record import Data, Evaluation, Fit, Tracked, Training
+
+
+class FamilyResult(Frozen):
+    """One line of the leaderboard. Metrics are those of the test rows, with 95% intervals."""
+
+    family: FamilyName
+    title: str
+    digest: str
+    validation_auc: Interval
+    metrics: dict[str, Interval]
+    trials: int
+    parity: float
+    seconds: float
+
+    @classmethod
+    def of(cls, fit: Fit) -> "FamilyResult":
+        """The public part of a fit."""
+        return cls(
+            family=fit.family,
+            title=fit.trained.title,
+            digest=fit.digest,
+            validation_auc=fit.trained.metrics["validation"]["auc"],
+            metrics=dict(fit.test),
+            trials=len(fit.trained.trials),
+            parity=fit.trained.parity,
+            seconds=fit.trained.seconds,
+        )
+
+
+class ChampionResult(Frozen):
+    """The chosen family; `version` is what the service answers with."""
+
+    family: FamilyName
+    title: str
+    version: str
+    metrics: dict[str, Interval]
+
+
+class PackageResult(Frozen):
+    """Where a package lies, and its identity."""
+
+    path: Path
+    digest: str
+
+
+class Quarantined(Frozen):
+    """Rows that were set aside: how many, their share of all rows, and the file that says why."""
+
+    rows: int
+    share: float
+    path: Path | None
+
+    @classmethod
+    def of(cls, data: Data | Evaluation) -> "Quarantined":
+        """What was set aside of a run's rows."""
+        return cls(rows=data.rejected, share=data.rejected_share, path=data.quarantine)
+
+
+class MlflowResult(Frozen):
+    """Where MLflow keeps the run; `url` is empty for the embedded store."""
+
+    experiment_id: str
+    run_id: str
+    url: str
+    model_version: str | None = None
+
+    @classmethod
+    def of(cls, tracked: Tracked, model_version: str | None = None) -> "MlflowResult":
+        """The public part of where a run is tracked."""
+        return cls(
+            experiment_id=tracked.experiment_id,
+            run_id=tracked.run_id,
+            url=tracked.url,
+            model_version=model_version,
+        )
+
+
+class TrainingResult(Frozen):
+    """What a training came to. The leaderboard is sorted by validation AUC."""
+
+    run_id: str
+    dataset: str
+    preset: PresetName
+    champion: ChampionResult
+    leaderboard: tuple[FamilyResult, ...]
+    package: PackageResult
+    quarantined: Quarantined
+    rows: dict[str, int]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    mlflow: MlflowResult
+    bento: str
+    deployed: bool
+    seconds: float
+
+
+class EvaluationResult(Frozen):
+    """How a package does on rows with known outcomes."""
+
+    run_id: str
+    dataset: str
+    family: str
+    package: PackageResult
+    rows_from: Literal["test part", "file"]
+    rows: int
+    bad_rate: float
+    metrics: dict[str, Interval]
+    quarantined: Quarantined
+    mlflow: MlflowResult
+
+
+def training_result(
+    training: Training,
+    tracked: Tracked,
+    model_version: str,
+    bento: str,
+    deployed: bool,
+    seconds: float,
+) -> TrainingResult:
+    """The public part of a training."""
+    champion = training.champion
+    return TrainingResult(
+        run_id=training.run_id,
+        dataset=training.dataset,
+        preset=training.preset,
+        champion=ChampionResult(
+            family=champion.family,
+            title=champion.trained.title,
+            version=champion.digest[:VERSION_DIGITS],
+            metrics=dict(champion.test),
+        ),
+        leaderboard=tuple(FamilyResult.of(each) for each in training.fits),
+        package=PackageResult(path=champion.package, digest=champion.digest),
+        quarantined=Quarantined.of(training.data),
+        rows=dict(training.data.rows),
+        warnings=training.data.warnings,
+        notes=training.data.notes,
+        mlflow=MlflowResult.of(tracked, model_version),
+        bento=bento,
+        deployed=deployed,
+        seconds=seconds,
+    )
+
+
+def evaluation_result(record: Evaluation, package: Path, tracked: Tracked) -> EvaluationResult:
+    """The public part of an evaluation."""
+    return EvaluationResult(
+        run_id=record.run_id,
+        dataset=record.dataset,
+        family=record.family,
+        package=PackageResult(path=package, digest=record.digest),
+        rows_from=record.rows_from,
+        rows=record.rows,
+        bad_rate=record.bad_rate,
+        metrics=dict(record.metrics),
+        quarantined=Quarantined.of(record),
+        mlflow=MlflowResult.of(tracked),
+    )

@@ -1,0 +1,138 @@
+"""Everything that runs all day on one machine, started and stopped in the right order."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from configs.settings import ROOT, Settings
+from flows.processes import LOOPBACK, ProcessError, Server, is_free
+from services.serve import SERVICE, service_environment
+
+PREFECT_PORT, MLFLOW_PORT = 4200, 5000
+POOL = "creditloop"
+START_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the servers listen."""
+
+    prefect: int
+    mlflow: int
+    scorer: int
+
+
+@contextmanager
+def running_stack(
+    settings: Settings, ports: Ports, report: Callable[[str], None]
+) -> Iterator[list[Server]]:
+    """Prefect, MLflow, the deployments, a worker and the scorer; stopped in reverse order.
+
+    So the worker ends before the server that it reports to. `report` gets a line for each URL.
+
+    Raises:
+        ProcessError: a port is taken, or a server does not start.
+    """
+    _refuse_taken(ports)
+    environment, logs = _environment(settings, ports), settings.home / "logs"
+    with ExitStack() as running:
+
+        def start(server: Server) -> Server:
+            running.callback(server.stop)
+            return server
+
+        prefect = start(_prefect(ports.prefect, logs, environment))
+        mlflow = start(_mlflow(settings, ports.mlflow, logs))
+        prefect.wait_until_up(START_SECONDS)
+        report(f"Prefect  http://{LOOPBACK}:{ports.prefect}")
+        _deploy(environment, logs / "deploy.log")
+        worker = start(_worker(logs, environment))
+        scorer = start(_scorer(settings, ports.scorer, logs))
+        mlflow.wait_until_up(START_SECONDS)
+        report(f"MLflow   http://{LOOPBACK}:{ports.mlflow}")
+        scorer.wait_until_up(START_SECONDS)
+        report(f"Scorer   http://{LOOPBACK}:{ports.scorer}, documentation at /docs")
+        yield [prefect, mlflow, worker, scorer]
+
+
+def _environment(settings: Settings, ports: Ports) -> dict[str, str]:
+    """What flows need to know in a worker."""
+    return {
+        "CREDITLOOP_HOME": str(settings.home),
+        "CREDITLOOP_TRACKING_URL": settings.tracking_url or f"http://{LOOPBACK}:{ports.mlflow}",
+        "PREFECT_API_URL": f"http://{LOOPBACK}:{ports.prefect}/api",
+    }
+
+
+def _prefect(port: int, logs: Path, environment: Mapping[str, str]) -> Server:
+    return Server.start(
+        "prefect",
+        ["prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)],
+        logs / "prefect.log",
+        f"http://{LOOPBACK}:{port}/api/health",
+        # Its own API URL would make the server's command line ask itself.
+        {**environment, "PREFECT_API_URL": ""},
+    )
+
+
+def _deploy(environment: Mapping[str, str], log: Path) -> None:
+    """Create the pool and register the deployments of prefect.yaml."""
+    for command in (
+        ["work-pool", "create", POOL, "--type", "process", "--overwrite"],
+        ["--no-prompt", "deploy", "--all"],
+    ):
+        with log.open("ab") as output:
+            done = subprocess.run(
+                [sys.executable, "-m", "prefect", *command],
+                cwd=ROOT,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        if done.returncode:
+            raise ProcessError(f"`prefect {' '.join(command)}` failed; see {log}")
+
+
+def _worker(logs: Path, environment: Mapping[str, str]) -> Server:
+    command = ["prefect", "worker", "start", "--pool", POOL, "--limit", "1"]
+    faster = {"PREFECT_WORKER_QUERY_SECONDS": "2"}
+    return Server.start("worker", command, logs / "worker.log", "", {**environment, **faster})
+
+
+def _mlflow(settings: Settings, port: int, logs: Path) -> Server:
+    command = ["mlflow", "server", "--host", LOOPBACK, "--port", str(port)]
+    store = ["--backend-store-uri", f"sqlite:///{settings.home / 'mlflow.db'}"]
+    artifacts = ["--artifacts-destination", str(settings.home / "mlartifacts")]
+    return Server.start(
+        "mlflow",
+        [*command, *store, *artifacts, "--workers", "1"],
+        logs / "mlflow.log",
+        f"http://{LOOPBACK}:{port}/health",
+    )
+
+
+def _scorer(settings: Settings, port: int, logs: Path) -> Server:
+    bento_home = settings.home / "serving" / str(port)
+    bento_home.mkdir(parents=True, exist_ok=True)
+    where = ["--working-dir", str(ROOT), "--host", LOOPBACK, "--port", str(port)]
+    return Server.start(
+        "scorer",
+        ["bentoml", "serve", SERVICE, *where],
+        logs / "scorer.log",
+        f"http://{LOOPBACK}:{port}/livez",
+        service_environment(settings, bento_home),
+    )
+
+
+def _refuse_taken(ports: Ports) -> None:
+    for name, port in asdict(ports).items():
+        if not is_free(port):
+            raise ProcessError(
+                f"port {port} is taken; stop what listens there, or name another for {name}"
+            )

@@ -1,0 +1,162 @@
+"""The training flow: from a data set's rows to a champion in production."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from prefect import flow, get_run_logger
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.utilities.annotations import quote
+
+from configs.datasets import load_spec, resolve_source
+from configs.settings import Settings, SettingsError, load_settings
+from credit.labels import label
+from credit.leakage import leakage_warnings
+from credit.package import Package, Provenance
+from credit.plan import FamilyName, PresetName, TrainingPlan
+from credit.spec import DatasetSpec
+from credit.splits import split
+from credit.training import Development, TrainedFamily, choose_champion, prepare
+from flows.results import TrainingResult, training_result
+from tasks.artifacts import publish_training
+from tasks.circumstances import requester, run_id
+from tasks.data import CheckedRows, check, quarantine_path, read
+from tasks.fitting import fit
+from tasks.plots import calibration_plot, roc_plot
+from tasks.provenance import provenance
+from tasks.publishing import attest, deploy, pack_bento, write_packages
+from tasks.record import Data, Fit, Training
+from tasks.tracking import register_champion, track_training
+
+
+@flow(
+    name="training",
+    flow_run_name="train {dataset} {preset}",
+    task_runner=ThreadPoolTaskRunner(max_workers=os.cpu_count() or 1),
+)
+def training(
+    dataset: str = "taiwan-default",
+    preset: PresetName = "quick",
+    families: list[FamilyName] | None = None,
+    data: str | None = None,
+    promote: bool = True,
+) -> TrainingResult:
+    """Train every family on a data set, choose the champion and put it in production.
+
+    Args:
+        dataset: german-credit, lendingclub-2007-2011, taiwan-default, or the path of a spec.
+        preset: How far to search. The quick one is for a first look, the full one for production.
+        families: Which families to train; all of the preset unless some are named.
+        data: A csv, csv.gz or parquet file, or a glob of parts, instead of the spec's source.
+        promote: Whether the champion goes into production; otherwise it is only kept.
+    """
+    started = time.monotonic()
+    settings, spec = load_settings(), load_spec(dataset)
+    chosen = _choose(families, preset, settings.training)
+    checked = _checked_rows(spec, data, settings)
+    development, described = _develop(checked, spec, settings.training)
+    trained = _fit_all(chosen, preset, development, settings.training)
+    made_from = provenance(spec, settings, preset, chosen, checked.fingerprint)
+    record = _package(trained, preset, made_from, described, settings)
+    plots = _plots(record, development)
+    tracked = track_training(quote(record), plots, settings)
+    bento = pack_bento(quote(record.champion), settings)
+    version = register_champion(quote(record), tracked, promote, settings)
+    attest(quote(record), tracked, version, bento, settings)
+    publish_training(quote(record), tracked, plots)
+    if promote:
+        deploy(quote(record), settings)
+    return training_result(record, tracked, version, bento, promote, time.monotonic() - started)
+
+
+def _choose(
+    families: Sequence[FamilyName] | None, preset: PresetName, plan: TrainingPlan
+) -> list[FamilyName]:
+    """The families to train, in the order of the plan."""
+    if preset not in plan.presets:
+        raise SettingsError(
+            f"preset {preset!r} is not configured; there is {', '.join(plan.presets)}"
+        )
+    known = plan.presets[preset].families
+    unknown = sorted(set(families or ()) - set(known))
+    if unknown:
+        raise SettingsError(
+            f"preset {preset} has no family {', '.join(unknown)}; it has {', '.join(known)}"
+        )
+    return [family for family in known if not families or family in families]
+
+
+def _checked_rows(spec: DatasetSpec, data: str | None, settings: Settings) -> CheckedRows:
+    frame = read(resolve_source(spec, data), spec)
+    quarantine = quarantine_path(settings, spec.name, run_id())
+    return check(quote(frame), spec, settings.training.most_rejected, quarantine)
+
+
+def _develop(
+    checked: CheckedRows, spec: DatasetSpec, plan: TrainingPlan
+) -> tuple[Development, Data]:
+    """Label, split, look for leaks, and turn rows into features."""
+    labels = label(checked.rows, spec)
+    parts = split(checked.rows, labels, spec, plan.splits)
+    leaks = leakage_warnings(checked.rows, labels.bad, parts.part, spec)
+    described = Data(
+        dataset=spec,
+        fingerprint=checked.fingerprint,
+        rows=dict(Counter(parts.part.tolist())),
+        rejected=checked.rejected,
+        rejected_share=checked.rejected_share,
+        quarantine=checked.quarantine,
+        warnings=(*parts.warnings, *leaks),
+        notes=parts.notes,
+    )
+    for warning in described.warnings:
+        get_run_logger().warning("%s", warning)
+    return prepare(checked.rows, labels.bad, parts.part, spec, plan), described
+
+
+def _fit_all(
+    families: Sequence[FamilyName],
+    preset: PresetName,
+    development: Development,
+    plan: TrainingPlan,
+) -> list[TrainedFamily]:
+    """Fit side by side, the slow ones first."""
+    arguments = (plan.presets[preset], quote(development), plan)
+    running = {family: fit.submit(family, *arguments) for family in reversed(families)}
+    return [running[family].result() for family in families]
+
+
+def _package(
+    trained: Sequence[TrainedFamily],
+    preset: PresetName,
+    made_from: Provenance,
+    data: Data,
+    settings: Settings,
+) -> Training:
+    """Give every family its package."""
+    packages = [Package.build(data.dataset, each.family, each.graph, made_from) for each in trained]
+    paths = write_packages(quote(packages), settings)
+    fits = [
+        Fit(each, package.digest, path)
+        for each, package, path in zip(trained, packages, paths, strict=True)
+    ]
+    champion = choose_champion(trained)
+    return Training(
+        run_id=run_id(),
+        preset=preset,
+        seed=settings.training.seed,
+        requester=requester(),
+        data=data,
+        fits=tuple(sorted(fits, key=lambda each: each.validation_auc, reverse=True)),
+        champion=next(each for each in fits if each.trained is champion),
+    )
+
+
+def _plots(record: Training, development: Development) -> dict[str, bytes]:
+    bad, best = development.test.bad, record.champion.trained
+    curves = {each.trained.title: each.trained.test for each in record.fits}
+    return {
+        "roc": roc_plot(bad, curves, best.title),
+        "calibration": calibration_plot(bad, best.test, best.title),
+    }

@@ -1,0 +1,126 @@
+"""What a run leaves in Prefect's UI: tables, texts, plots and links.
+
+Images are stored in Prefect's own database as data URIs: they show without a file server.
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping
+
+from prefect import task
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
+from prefect.cache_policies import NO_CACHE
+
+from credit.metrics import Interval
+from tasks.record import Data, Evaluation, Tracked, Training
+
+METRIC_TITLES = {
+    "auc": "AUC",
+    "gini": "Gini",
+    "ks": "KS",
+    "brier": "Brier score",
+    "log_loss": "Log loss",
+    "calibration_error": "Calibration error",
+    "calibration_slope": "Calibration slope",
+    "calibration_intercept": "Calibration intercept",
+}
+LEADERBOARD_METRICS = ("auc", "ks", "brier")
+
+
+@task(name="publish artifacts", cache_policy=NO_CACHE)
+def publish_training(training: Training, tracked: Tracked, plots: Mapping[str, bytes]) -> None:
+    """Leaderboard, the champion's metrics, the data, plots, and where MLflow keeps the rest."""
+    dataset, champion = training.dataset, training.champion
+    create_table_artifact(
+        leaderboard_table(training),
+        key=f"{dataset}-leaderboard",
+        description="Families by validation AUC; the first is the champion. Intervals are 95%.",
+    )
+    create_table_artifact(
+        metrics_table(champion.test),
+        key=f"{dataset}-champion",
+        description=f"{champion.trained.title} on the test rows, package {champion.digest[:12]}",
+    )
+    create_markdown_artifact(
+        data_text(training.data),
+        key=f"{dataset}-data",
+        description="Rows, warnings and notes",
+    )
+    _publish_plots(dataset, plots)
+    _publish_link(dataset, tracked)
+
+
+@task(name="publish artifacts", cache_policy=NO_CACHE)
+def publish_evaluation(record: Evaluation, tracked: Tracked, plots: Mapping[str, bytes]) -> None:
+    """Metrics and plots of an evaluation."""
+    create_table_artifact(
+        metrics_table(record.metrics),
+        key=f"{record.dataset}-evaluation",
+        description=f"Package {record.digest[:12]} on {record.rows:,} rows ({record.rows_from})",
+    )
+    _publish_plots(f"{record.dataset}-evaluation", plots)
+    _publish_link(f"{record.dataset}-evaluation", tracked)
+
+
+def leaderboard_table(training: Training) -> list[dict[str, str]]:
+    """One row for each family, best first."""
+    return [
+        {
+            "Family": fit.trained.title,
+            "Validation AUC": str(fit.trained.metrics["validation"]["auc"]),
+            **{f"Test {METRIC_TITLES[name]}": str(fit.test[name]) for name in LEADERBOARD_METRICS},
+            "Seconds": f"{fit.trained.seconds:.1f}",
+            "Package": fit.digest[:12],
+        }
+        for fit in training.fits
+    ]
+
+
+def metrics_table(metrics: Mapping[str, Interval]) -> list[dict[str, str]]:
+    """One row for each metric."""
+    return [
+        {
+            "Metric": METRIC_TITLES.get(name, name),
+            "Value": f"{interval.value:.4f}",
+            "Low": f"{interval.low:.4f}",
+            "High": f"{interval.high:.4f}",
+        }
+        for name, interval in metrics.items()
+    ]
+
+
+def data_text(data: Data) -> str:
+    """Rows of each part, then warnings and notes, in Markdown."""
+    counts = ", ".join(f"{name} {count:,}" for name, count in data.rows.items())
+    lines = [f"**Rows**: {counts}; {data.rejected:,} rejected ({data.rejected_share:.2%})", ""]
+    if data.quarantine:
+        lines.append(f"- Rejected rows with their reasons: `{data.quarantine}`")
+    lines += [f"- **Warning**: {warning}" for warning in data.warnings]
+    lines += [f"- {note}" for note in data.notes]
+    return "\n".join(lines)
+
+
+def _publish_plots(prefix: str, plots: Mapping[str, bytes]) -> None:
+    for name, content in plots.items():
+        create_image_artifact(
+            f"data:image/png;base64,{b64encode(content).decode()}",
+            key=f"{prefix}-{name}",
+            description=name,
+        )
+
+
+def _publish_link(prefix: str, tracked: Tracked) -> None:
+    key, description = f"{prefix}-mlflow", "Parameters, trials, metrics, plots and packages"
+    if tracked.url:
+        create_link_artifact(tracked.url, "MLflow run", key=key, description=description)
+    else:
+        create_markdown_artifact(
+            f"MLflow run `{tracked.run_id}` in the embedded store; `creditloop up` shows it at "
+            f"http://127.0.0.1:5000/#/experiments/{tracked.experiment_id}/runs/{tracked.run_id}",
+            key=key,
+            description=description,
+        )

@@ -1,0 +1,38 @@
+"""The circumstances of a run: who asked for it, and from which code."""
+
+import getpass
+import subprocess
+
+from prefect.runtime import deployment, flow_run
+
+from configs.settings import ROOT
+
+
+def run_id() -> str:
+    """The Prefect flow run's id."""
+    return str(flow_run.id)
+
+
+def requester() -> str:
+    """The user that runs the process, with the deployment that started the run if one did."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = "unknown"
+    return f"{user} ({deployment.name} deployment)" if deployment.name else user
+
+
+def git_commit() -> str | None:
+    """The commit of the code, or None outside a repository."""
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None

@@ -1,0 +1,49 @@
+"""Fitting one family, as a step that an operator sees run, report and fail on its own."""
+
+from math import prod
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from credit.plan import FamilyName, Grid, Preset, TrainingPlan
+from credit.search import Trial
+from credit.training import Development, TrainedFamily, train_family
+
+
+@task(name="fit family", task_run_name="fit {family}", cache_policy=NO_CACHE)
+def fit(
+    family: FamilyName, preset: Preset, development: Development, plan: TrainingPlan
+) -> TrainedFamily:
+    """Search, fit, calibrate, export and measure a family, with a log line for each trial."""
+    logger, total = get_run_logger(), trials_planned(family, preset)
+
+    def report(trial: Trial) -> None:
+        done = trial.number + 1
+        logger.info(
+            "%s: trial %d of %d, AUC %.4f%s",
+            family,
+            done,
+            total,
+            trial.auc,
+            " (pruned)" if trial.pruned else "",
+            extra={"family": family, "done": done, "total": total},
+        )
+
+    logger.info("%s: searching", family, extra={"family": family, "done": 0, "total": total})
+    trained = train_family(family, preset, development, plan, report)
+    logger.info(
+        "%s: test AUC %s in %.0f s",
+        family,
+        trained.metrics["test"]["auc"],
+        trained.seconds,
+        extra={"family": family, "done": total, "total": total},
+    )
+    return trained
+
+
+def trials_planned(family: FamilyName, preset: Preset) -> int:
+    """How many candidates a family's search tries."""
+    search = preset.families[family].search
+    if isinstance(search, Grid):
+        return prod(len(values) for values in search.values.values())
+    return search.trials

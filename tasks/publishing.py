@@ -1,0 +1,92 @@
+"""Publishing what a training made: packages, attestation, Bento, deployment."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from configs.settings import Settings
+from credit.package import Package
+from services.bento import build_bento
+from services.ledger import Deployment, open_ledger
+from services.packages import read_package, write_attestation, write_package
+from tasks.circumstances import git_commit
+from tasks.record import Fit, Tracked, Training
+
+
+@task(name="write packages", cache_policy=NO_CACHE)
+def write_packages(packages: Sequence[Package], settings: Settings) -> list[Path]:
+    """Store packages, each whole or not at all."""
+    return [write_package(settings.packages, package) for package in packages]
+
+
+@task(name="write attestation", cache_policy=NO_CACHE)
+def attest(
+    training: Training, tracked: Tracked, model_version: str, bento: str, settings: Settings
+) -> Path:
+    """Store beside the champion's package what depends on the run that made it."""
+    champion = training.champion
+    attestation = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "run_id": training.run_id,
+        "requester": training.requester,
+        "git_commit": git_commit(),
+        "preset": training.preset,
+        "mlflow": {"run_id": tracked.run_id, "model_version": model_version},
+        "bento": bento,
+        "rows": dict(training.data.rows),
+        "rejected": training.data.rejected,
+        "warnings": list(training.data.warnings),
+        "parity": champion.trained.parity,
+        "leaderboard": [_line(fit) for fit in training.fits],
+    }
+    return write_attestation(settings.packages, champion.digest, attestation)
+
+
+@task(name="build Bento", task_run_name="build Bento of {champion.family}", cache_policy=NO_CACHE)
+def pack_bento(champion: Fit, settings: Settings) -> str:
+    """Build the image of the service that carries the champion; returns its tag."""
+    return build_bento(read_package(champion.package, champion.digest), settings).tag
+
+
+@task(
+    name="deploy champion",
+    task_run_name="deploy {training.champion.family} for {training.dataset}",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=[1, 5],
+)
+def deploy(training: Training, settings: Settings) -> Deployment:
+    """Put the champion in production; the one that is there already stays without a new row."""
+    champion, ledger = training.champion, open_ledger(settings.ledger_uri)
+    try:
+        current = ledger.current(training.dataset)
+        if current and current.digest == champion.digest:
+            return current
+        return ledger.deploy(
+            training.dataset,
+            champion.digest,
+            champion.package.relative_to(settings.home).as_posix(),
+            champion.family,
+            training.requester,
+            f"champion of training {training.run_id} ({training.preset})",
+            training.run_id,
+        )
+    finally:
+        ledger.close()
+
+
+def _line(fit: Fit) -> dict[str, Any]:
+    return {
+        "family": fit.family,
+        "digest": fit.digest,
+        "params": fit.trained.params,
+        "seconds": round(fit.trained.seconds, 3),
+        "metrics": {
+            part: {name: interval.as_dict() for name, interval in metrics.items()}
+            for part, metrics in fit.trained.metrics.items()
+        },
+    }

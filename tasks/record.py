@@ -1,0 +1,100 @@
+"""What a training has produced, as it is handed from step to step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from credit.metrics import Interval
+from credit.plan import FamilyName, PresetName
+from credit.spec import DatasetSpec
+from credit.training import TrainedFamily
+
+
+@dataclass(frozen=True)
+class Data:
+    """The rows that were trained on.
+
+    rows: how many rows each part of the split has.
+    rejected_share: share of all rows that were set aside, from 0 to 1; `quarantine` has them.
+    warnings, notes: what splits and leakage tripwires say.
+    """
+
+    dataset: DatasetSpec
+    fingerprint: str
+    rows: Mapping[str, int]
+    rejected: int
+    rejected_share: float
+    quarantine: Path | None
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted family and the package that carries it."""
+
+    trained: TrainedFamily
+    digest: str
+    package: Path
+
+    @property
+    def family(self) -> FamilyName:
+        """The family's name."""
+        return self.trained.family
+
+    @property
+    def test(self) -> Mapping[str, Interval]:
+        """Metrics on the test rows."""
+        return self.trained.metrics["test"]
+
+    @property
+    def validation_auc(self) -> float:
+        """What decides who is champion."""
+        return self.trained.metrics["validation"]["auc"].value
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training: its fits, by validation AUC from the highest down, and its circumstances."""
+
+    run_id: str
+    preset: PresetName
+    seed: int
+    requester: str
+    data: Data
+    fits: tuple[Fit, ...]
+    champion: Fit
+
+    @property
+    def dataset(self) -> str:
+        """The data set's name."""
+        return self.data.dataset.name
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a package did on rows with known outcomes; `rows_from` says which."""
+
+    run_id: str
+    dataset: str
+    family: str
+    digest: str
+    fingerprint: str
+    rejected: int
+    rejected_share: float
+    quarantine: Path | None
+    rows_from: Literal["test part", "file"]
+    rows: int
+    bad_rate: float
+    metrics: Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """Where MLflow keeps a run; `url` is empty without a tracking server."""
+
+    experiment_id: str
+    run_id: str
+    family_runs: Mapping[FamilyName, str]
+    url: str
