@@ -212,8 +212,11 @@ def _parity(
 ) -> float:
     """Largest difference between what the package answers and what the model says."""
     nothing = Provenance("", "", "", "", {})
-    package = Package.build(development.feature_map.schema, name, graph, nothing)
-    served = Scorer(package).probabilities(development.test.applications)
+    schema = development.feature_map.schema
+    scorer = Scorer(Package.build(schema, name, graph, nothing))
+    if list(scorer.schema.fields) != list(schema.fields):
+        raise TrainingError(f"{name}: the package reads its fields in another order than the model")
+    served = scorer.probabilities(development.test.applications)
     difference = float(np.abs(served - estimated).max())
     if not difference <= MOST_DIFFERENCE:
         raise TrainingError(

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from credit import training
+from credit import package, training
 from credit.calibration import probability
 from credit.features import Applications, from_frame
 from credit.models import FAMILIES
-from credit.package import Package, Provenance
+from credit.package import Package, Provenance, canonical_json
 from credit.plan import FamilyName
 from credit.scoring import Scorer
 from credit.training import TrainingError, choose_champion, prepare, train_family
@@ -102,6 +102,13 @@ def test_a_graph_that_differs_from_its_model_is_refused(monkeypatch, development
 
     monkeypatch.setattr(training, "export", tampered)
     with pytest.raises(TrainingError, match="package and model differ by"):
+        train_family("woe_logistic", awkward.preset(), development, awkward.plan())
+
+
+def test_a_package_that_mixes_up_its_fields_is_refused(monkeypatch, development):
+    mixed = canonical_json(awkward.SCHEMA.model_dump(mode="json"))  # sorts the columns
+    monkeypatch.setattr(package, "_schema_json", lambda schema: mixed)
+    with pytest.raises(TrainingError, match="in another order than the model"):
         train_family("woe_logistic", awkward.preset(), development, awkward.plan())
 
 

@@ -1,0 +1,41 @@
+"""The guide to dataset specs says what the code does."""
+
+import re
+from typing import get_args
+
+import yaml
+
+from configs.settings import ROOT, load_settings
+from credit.expressions import FUNCTIONS
+from credit.spec import Column, ColumnType, DatasetSpec, EventWithinHorizon, Role
+
+GUIDE = (ROOT / "docs" / "dataset-spec.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
+
+
+def test_the_whole_example_is_a_spec():
+    spec = DatasetSpec.model_validate(yaml.safe_load(EXAMPLES[0]))
+    assert isinstance(spec.bad, EventWithinHorizon)
+    assert list(spec.protected) == ["sex"]
+    assert spec.number_features[-2:] == ("amount_to_income", "months_known")
+
+
+def test_the_other_bad_definition_is_allowed_too():
+    content = yaml.safe_load(EXAMPLES[0]) | yaml.safe_load(EXAMPLES[1])
+    assert DatasetSpec.model_validate(content).outcome_columns == ("default_payment_next_month",)
+
+
+def test_every_key_of_a_column_is_explained_and_no_other():
+    table = GUIDE.partition("## Columns")[2].partition("##")[0]
+    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(
+        Column.model_fields
+    )
+
+
+def test_types_roles_functions_and_the_limit_are_the_real_ones():
+    for word in (*get_args(ColumnType), *get_args(Role)):
+        assert f"`{word}`" in GUIDE
+    for function in FUNCTIONS:
+        assert f"`{function}(" in GUIDE
+    assert f"({load_settings().training.most_rejected:.0%})" in GUIDE
