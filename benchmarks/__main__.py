@@ -5,13 +5,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import quality
+from benchmarks import latency, orchestration, quality, throughput
 from benchmarks.benchmark import Benchmark, BenchmarkError, Options
 from benchmarks.report import DOCS, RESULTS, read_results, render, write_result
 from configs.settings import load_settings
 from credit.plan import PresetName
 
-BENCHMARKS: tuple[Benchmark, ...] = (quality.BENCHMARK,)
+BENCHMARKS: tuple[Benchmark, ...] = (
+    quality.BENCHMARK,
+    orchestration.BENCHMARK,
+    latency.BENCHMARK,
+    throughput.BENCHMARK,
+)
 
 
 def run(

@@ -1,0 +1,88 @@
+"""How long one raw application takes to score in process, for each family."""
+
+from statistics import median
+from time import perf_counter_ns
+
+import numpy as np
+from rich.progress import track
+
+from benchmarks.benchmark import Benchmark, Options, Result
+from benchmarks.development import develop, package_of, raw_fields, train
+from benchmarks.machine import circumstances
+from benchmarks.report import table, verdict
+from credit.features import Applications
+from credit.models import FAMILIES
+from credit.scoring import Scorer
+
+DATASET = "taiwan-default"
+CALLS = 2000
+WARM_UP = 200
+RUNS = 5
+PERCENTILES = (50, 95, 99)
+MOST_MICROSECONDS = 300
+PACKAGES = ("numpy", "onnxruntime")
+
+
+def measure(options: Options, dataset: str = DATASET, calls: int = CALLS) -> Result:
+    """Train every family, then time single calls with a dict of raw fields, and batches."""
+    facts, development = circumstances(*PACKAGES), develop(dataset)
+    preset, runs = options.preset or "quick", options.runs or RUNS
+    applications = raw_fields(development, calls)
+    result: Result = {**facts, "dataset": dataset, "preset": preset, "runs": runs, "calls": calls}
+    for family in track(FAMILIES, "latency", console=options.console):
+        trained = train(family, preset, development)
+        scorer = Scorer(package_of(trained, development))
+        singles = [_percentiles(scorer, applications, calls) for _ in range(runs)]
+        for percentile, values in zip(PERCENTILES, zip(*singles, strict=True), strict=True):
+            result[f"{family}_p{percentile}_microseconds"] = round(median(values), 1)
+        batches = [_rows_per_second(scorer, development.test.applications) for _ in range(runs)]
+        result[f"{family}_batch_rows_per_second"] = round(median(batches))
+    result["batch_rows"] = len(development.test)
+    return result
+
+
+def _percentiles(scorer: Scorer, applications: list[dict[str, object]], calls: int) -> list[float]:
+    """Microseconds of `calls` single calls, the applications taken in turn."""
+    for position in range(WARM_UP):
+        scorer.probability(applications[position % len(applications)])
+    nanoseconds = np.empty(calls)
+    for position in range(calls):
+        fields = applications[position % len(applications)]
+        started = perf_counter_ns()
+        scorer.probability(fields)
+        nanoseconds[position] = perf_counter_ns() - started
+    return [float(value) / 1000 for value in np.percentile(nanoseconds, PERCENTILES)]
+
+
+def _rows_per_second(scorer: Scorer, applications: Applications) -> float:
+    started = perf_counter_ns()
+    scorer.probabilities(applications)
+    return len(applications) / (perf_counter_ns() - started) * 1e9
+
+
+def show(result: Result) -> str:
+    rows = [
+        [
+            FAMILIES[family].title,
+            *(f"{float(result[f'{family}_p{p}_microseconds']):.0f}" for p in PERCENTILES),
+            f"{int(result[f'{family}_batch_rows_per_second']):,}",
+        ]
+        for family in FAMILIES
+    ]
+    slowest = max(float(result[f"{family}_p50_microseconds"]) for family in FAMILIES)
+    said = (
+        f"`Scorer.probability` on one dict of raw fields of {result['dataset']}: checks apart, all "
+        "that a score takes, derived columns and calibration included. Models of the preset "
+        f"`{result['preset']}`, one thread, {int(result['calls']):,} calls, medians of "
+        f"{result['runs']} runs; the last column scores {int(result['batch_rows']):,} rows in one "
+        "call."
+    )
+    target = (
+        f"Target: median of each family at most {MOST_MICROSECONDS} µs: "
+        f"{verdict(slowest <= MOST_MICROSECONDS)}."
+    )
+    head = ("family", "p50 µs", "p95 µs", "p99 µs", "rows/s in a batch")
+    return "\n\n".join([said, table(head, rows), target])
+
+
+BENCHMARK = Benchmark("latency", "Scoring latency in process", measure, show)

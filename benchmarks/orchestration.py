@@ -1,0 +1,144 @@
+"""What flow, tracking, packages and deployment cost over a bare script that does the same fits."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from benchmarks.benchmark import Benchmark, BenchmarkError, Options, Result
+from benchmarks.machine import circumstances
+from benchmarks.report import table, verdict
+from configs.settings import ROOT
+from credit.plan import PresetName
+
+DATASET = "taiwan-default"
+RUNS = 3
+MOST_RATIO, MOST_SECONDS = 1.05, 20
+PACKAGES = ("prefect", "mlflow", "scikit-learn", "xgboost-cpu", "tensorflow-cpu")
+PRESETS: tuple[PresetName, ...] = ("quick", "full")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One whole process: seconds from start to exit, and the validation AUC of each family."""
+
+    seconds: float
+    aucs: dict[str, float]
+
+
+def measure(options: Options, dataset: str = DATASET) -> Result:
+    """Bare script and flow in turn, each as a process of its own, after a first flow in a new home.
+
+    Raises:
+        BenchmarkError: a run failed, or the two did not make the same models.
+    """
+    runs, home = options.runs or RUNS, options.scratch / "orchestration"
+    shutil.rmtree(home, ignore_errors=True)
+    result: Result = {**circumstances(*PACKAGES), "dataset": dataset, "runs": runs}
+    presets = (options.preset,) if options.preset else PRESETS
+    first = _flow(dataset, "quick", home)
+    result["first_flow_in_a_new_home_quick_seconds"] = round(first.seconds, 2)
+    for preset in presets:
+        pairs = []
+        for number in range(1, runs + 1):
+            bare, flow = _bare(dataset, preset, home), _flow(dataset, preset, home)
+            _check_same(bare, flow)
+            options.console.print(
+                f"{preset} {number} of {runs}: bare {bare.seconds:.1f} s, flow {flow.seconds:.1f} s"
+            )
+            pairs.append((bare.seconds, flow.seconds))
+        result |= _summary(preset, pairs)
+    shutil.rmtree(home)
+    return result
+
+
+def _summary(preset: PresetName, pairs: Sequence[tuple[float, float]]) -> Result:
+    return {
+        f"{preset}_bare_seconds": round(median(bare for bare, _ in pairs), 2),
+        f"{preset}_flow_seconds": round(median(flow for _, flow in pairs), 2),
+        f"{preset}_difference_seconds": round(median(flow - bare for bare, flow in pairs), 2),
+        f"{preset}_ratio": round(median(flow / bare for bare, flow in pairs), 4),
+    }
+
+
+def _bare(dataset: str, preset: PresetName, home: Path) -> Run:
+    seconds, printed = _timed(
+        [sys.executable, "-m", "benchmarks.bare_training", dataset, preset], home
+    )
+    return Run(seconds, printed)
+
+
+def _flow(dataset: str, preset: PresetName, home: Path) -> Run:
+    program = "from flows.cli import main; main()"
+    command = [sys.executable, "-c", program, "train", "--dataset", dataset, "--preset", preset]
+    seconds, printed = _timed([*command, "--json"], home)
+    board = printed["leaderboard"]
+    return Run(seconds, {line["family"]: line["validation_auc"]["value"] for line in board})
+
+
+def _timed(command: Sequence[str], home: Path) -> tuple[float, dict]:
+    """Seconds of a process, and the JSON object that it printed last."""
+    home.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "CREDITLOOP_HOME": str(home), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    log = home / "stderr.log"
+    with log.open("wb") as errors:
+        started = perf_counter()
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, check=False
+        )
+        seconds = perf_counter() - started
+    if done.returncode:
+        raise BenchmarkError(f"{' '.join(command)} exited with {done.returncode}; see {log}")
+    return seconds, json.loads(done.stdout)
+
+
+def _check_same(bare: Run, flow: Run) -> None:
+    if bare.aucs != flow.aucs:
+        raise BenchmarkError(
+            f"script and flow made different models, so their times do not compare: "
+            f"validation AUC {bare.aucs} and {flow.aucs}"
+        )
+
+
+def show(result: Result) -> str:
+    measured = [preset for preset in PRESETS if f"{preset}_ratio" in result]
+    rows = [
+        [
+            f"`{preset}`",
+            f"{float(result[f'{preset}_bare_seconds']):.1f}",
+            f"{float(result[f'{preset}_flow_seconds']):.1f}",
+            f"{float(result[f'{preset}_difference_seconds']):.1f}",
+            f"{float(result[f'{preset}_ratio']):.3f}",
+        ]
+        for preset in measured
+    ]
+    said = (
+        f"`creditloop train --dataset {result['dataset']}` against a script that reads, checks, "
+        "splits, fits and measures the same five families on as many threads, without Prefect, "
+        "MLflow, packages and deployment. Whole processes in turn, medians of "
+        f"{result['runs']} runs; both make the same models, which is checked. The first flow in a "
+        "new home, which also makes the databases of Prefect and MLflow, took "
+        f"{float(result['first_flow_in_a_new_home_quick_seconds']):.1f} s in `quick`."
+    )
+    head = ("preset", "bare s", "flow s", "difference s", "ratio")
+    return "\n\n".join([said, table(head, rows), _targets(result, measured)])
+
+
+def _targets(result: Result, measured: Sequence[PresetName]) -> str:
+    verdicts = []
+    if "full" in measured:
+        reached = float(result["full_ratio"]) <= MOST_RATIO
+        verdicts.append(f"ratio in `full` at most {MOST_RATIO}: {verdict(reached)}")
+    if "quick" in measured:
+        reached = float(result["quick_difference_seconds"]) <= MOST_SECONDS
+        verdicts.append(f"difference in `quick` at most {MOST_SECONDS} s: {verdict(reached)}")
+    return f"Targets: {'; '.join(verdicts)}."
+
+
+BENCHMARK = Benchmark("orchestration", "Cost of orchestration", measure, show)
