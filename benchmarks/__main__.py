@@ -7,7 +7,7 @@ from rich.console import Console
 
 from benchmarks import latency, orchestration, quality, throughput
 from benchmarks.benchmark import Benchmark, BenchmarkError, Options
-from benchmarks.report import DOCS, RESULTS, read_results, render, write_result
+from benchmarks.report import RESULTS, write_page, write_result
 from configs.settings import load_settings
 from credit.plan import PresetName
 
@@ -22,6 +22,9 @@ BENCHMARKS: tuple[Benchmark, ...] = (
 def run(
     names: Annotated[list[str] | None, typer.Argument(help="What to measure; all if none.")] = None,
     list_only: Annotated[bool, typer.Option("--list", help="Only list what there is.")] = False,
+    page_only: Annotated[
+        bool, typer.Option("--page", help="Only make docs/benchmarks.md from the results.")
+    ] = False,
     preset: Annotated[PresetName | None, typer.Option(help="The preset of trainings.")] = None,
     runs: Annotated[int | None, typer.Option(min=1, help="Runs of each timed side.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that fit, in quality.")] = 1,
@@ -37,6 +40,9 @@ def run(
         for each in BENCHMARKS:
             print(f"{each.name:15} {each.title}")
         return
+    if page_only:
+        write_page(BENCHMARKS)
+        return
     scratch = load_settings().home / "benchmarks"
     options = Options(scratch, console, preset, runs, jobs, fresh)
     for name in names or known:
@@ -47,8 +53,7 @@ def run(
             console.print(f"{name}: {error}", style="red")
             raise typer.Exit(1) from None
         write_result(RESULTS, name, result)
-        DOCS.parent.mkdir(exist_ok=True)
-        DOCS.write_text(render(BENCHMARKS, read_results(RESULTS)), encoding="utf-8")
+        write_page(BENCHMARKS)
         print(known[name].show(result))
 
 

@@ -1,13 +1,15 @@
-"""The fits of a training without Prefect, MLflow and packages: python -m benchmarks.bare_training.
+"""The fits of a training without Prefect, MLflow and packages.
 
-What a careful analyst would write: read, check, split, fit the families side by side, measure.
+`python -m benchmarks.bare_training DATASET PRESET FAMILY...` is what a careful analyst would write:
+read, check, split, fit the families side by side, measure.
 """
 
 import json
 import os
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import get_args
+from typing import cast
 
 from benchmarks.development import develop
 from configs.settings import load_settings
@@ -16,9 +18,8 @@ from credit.plan import FamilyName, PresetName
 from credit.training import Development, fit_family
 
 
-def main(dataset: str, preset: PresetName) -> None:
+def main(dataset: str, preset: PresetName, families: Sequence[FamilyName]) -> None:
     development = develop(dataset)
-    families = list(load_settings().training.presets[preset].families)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         # The slow ones first, as in the flow.
         running = {
@@ -40,5 +41,5 @@ def _fit(family: FamilyName, preset: PresetName, development: Development) -> fl
 
 
 if __name__ == "__main__":
-    _, name, how_far = sys.argv
-    main(name, next(known for known in get_args(PresetName) if known == how_far))
+    _, name, how_far, *chosen = sys.argv
+    main(name, cast(PresetName, how_far), cast(list[FamilyName], chosen))

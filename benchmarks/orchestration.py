@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 from benchmarks.benchmark import Benchmark, BenchmarkError, Options, Result
 from benchmarks.machine import circumstances
 from benchmarks.report import table, verdict
 from configs.settings import ROOT
-from credit.plan import PresetName
+from credit.models import FAMILIES
+from credit.plan import FamilyName, PresetName
 
 DATASET = "taiwan-default"
 RUNS = 3
@@ -32,7 +34,9 @@ class Run:
     aucs: dict[str, float]
 
 
-def measure(options: Options, dataset: str = DATASET) -> Result:
+def measure(
+    options: Options, dataset: str = DATASET, families: Sequence[FamilyName] = tuple(FAMILIES)
+) -> Result:
     """Bare script and flow in turn, each as a process of its own, after a first flow in a new home.
 
     Raises:
@@ -40,14 +44,20 @@ def measure(options: Options, dataset: str = DATASET) -> Result:
     """
     runs, home = options.runs or RUNS, options.scratch / "orchestration"
     shutil.rmtree(home, ignore_errors=True)
-    result: Result = {**circumstances(*PACKAGES), "dataset": dataset, "runs": runs}
+    result: Result = {
+        **circumstances(*PACKAGES),
+        "dataset": dataset,
+        "families": ", ".join(families),
+        "runs": runs,
+    }
     presets = (options.preset,) if options.preset else PRESETS
-    first = _flow(dataset, "quick", home)
+    first = _flow(dataset, "quick", families, home)
     result["first_flow_in_a_new_home_quick_seconds"] = round(first.seconds, 2)
     for preset in presets:
         pairs = []
         for number in range(1, runs + 1):
-            bare, flow = _bare(dataset, preset, home), _flow(dataset, preset, home)
+            bare = _bare(dataset, preset, families, home)
+            flow = _flow(dataset, preset, families, home)
             _check_same(bare, flow)
             options.console.print(
                 f"{preset} {number} of {runs}: bare {bare.seconds:.1f} s, flow {flow.seconds:.1f} s"
@@ -67,22 +77,23 @@ def _summary(preset: PresetName, pairs: Sequence[tuple[float, float]]) -> Result
     }
 
 
-def _bare(dataset: str, preset: PresetName, home: Path) -> Run:
+def _bare(dataset: str, preset: PresetName, families: Sequence[FamilyName], home: Path) -> Run:
     seconds, printed = _timed(
-        [sys.executable, "-m", "benchmarks.bare_training", dataset, preset], home
+        [sys.executable, "-m", "benchmarks.bare_training", dataset, preset, *families], home
     )
     return Run(seconds, printed)
 
 
-def _flow(dataset: str, preset: PresetName, home: Path) -> Run:
+def _flow(dataset: str, preset: PresetName, families: Sequence[FamilyName], home: Path) -> Run:
     program = "from flows.cli import main; main()"
     command = [sys.executable, "-c", program, "train", "--dataset", dataset, "--preset", preset]
-    seconds, printed = _timed([*command, "--json"], home)
+    chosen = [word for family in families for word in ("--family", family)]
+    seconds, printed = _timed([*command, *chosen, "--json"], home)
     board = printed["leaderboard"]
     return Run(seconds, {line["family"]: line["validation_auc"]["value"] for line in board})
 
 
-def _timed(command: Sequence[str], home: Path) -> tuple[float, dict]:
+def _timed(command: Sequence[str], home: Path) -> tuple[float, dict[str, Any]]:
     """Seconds of a process, and the JSON object that it printed last."""
     home.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "CREDITLOOP_HOME": str(home), "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -118,13 +129,14 @@ def show(result: Result) -> str:
         ]
         for preset in measured
     ]
+    first = float(result["first_flow_in_a_new_home_quick_seconds"])
     said = (
         f"`creditloop train --dataset {result['dataset']}` against a script that reads, checks, "
-        "splits, fits and measures the same five families on as many threads, without Prefect, "
-        "MLflow, packages and deployment. Whole processes in turn, medians of "
+        "splits, fits and measures the same families on as many threads, without Prefect, MLflow, "
+        "packages and deployment. Whole processes in turn, medians of "
         f"{result['runs']} runs; both make the same models, which is checked. The first flow in a "
-        "new home, which also makes the databases of Prefect and MLflow, took "
-        f"{float(result['first_flow_in_a_new_home_quick_seconds']):.1f} s in `quick`."
+        f"new home, which also makes the databases of Prefect and MLflow, took {first:.1f} s in "
+        "`quick`."
     )
     head = ("preset", "bare s", "flow s", "difference s", "ratio")
     return "\n\n".join([said, table(head, rows), _targets(result, measured)])

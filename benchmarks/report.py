@@ -51,6 +51,12 @@ def render(benchmarks: Sequence[Benchmark], results: Mapping[str, Result]) -> st
     return "\n".join([HEAD, *sections])
 
 
+def write_page(benchmarks: Sequence[Benchmark]) -> None:
+    """Write docs/benchmarks.md from benchmarks/results/."""
+    DOCS.parent.mkdir(exist_ok=True)
+    DOCS.write_text(render(benchmarks, read_results(RESULTS)), encoding="utf-8")
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table.
 

@@ -20,11 +20,13 @@ from benchmarks.development import develop, package_of, raw_fields, train
 from benchmarks.machine import circumstances
 from benchmarks.report import table
 from configs.settings import ROOT, Settings, load_settings
+from credit.plan import FamilyName, PresetName
 from services.ledger import open_ledger
 from services.packages import write_package
 from services.serve import running_service
 
-DATASET, FAMILY = "taiwan-default", "xgboost"
+DATASET = "taiwan-default"
+FAMILY: FamilyName = "xgboost"
 BODIES = 500
 CONNECTIONS = 8
 SECONDS = 10
@@ -43,7 +45,12 @@ class Load:
     p99: float
 
 
-def measure(options: Options, dataset: str = DATASET, seconds: int = SECONDS) -> Result:
+def measure(
+    options: Options,
+    dataset: str = DATASET,
+    family: FamilyName = FAMILY,
+    seconds: int = SECONDS,
+) -> Result:
     """Serve a champion and the endpoint that does nothing, and load them in turn.
 
     Raises:
@@ -55,10 +62,10 @@ def measure(options: Options, dataset: str = DATASET, seconds: int = SECONDS) ->
     facts, home = circumstances(*PACKAGES), options.scratch / "throughput"
     shutil.rmtree(home, ignore_errors=True)
     settings = load_settings(home=home, dataset=dataset, ledger_url="", serving={"workers": 1})
-    bodies = _deploy(settings, preset)
+    bodies = _deploy(settings, family, preset)
     with running_service(settings) as service, _running_noop(home) as noop:
         for url in (service, noop):
-            _load(url, bodies, WARM_UP_SECONDS)
+            _load(url, bodies, min(seconds, WARM_UP_SECONDS))
         pairs = []
         for number in range(1, runs + 1):
             pairs.append((_load(service, bodies, seconds), _load(noop, bodies, seconds)))
@@ -70,7 +77,7 @@ def measure(options: Options, dataset: str = DATASET, seconds: int = SECONDS) ->
     return {
         **facts,
         "dataset": dataset,
-        "family": FAMILY,
+        "family": family,
         "preset": preset,
         "runs": runs,
         "seconds": seconds,
@@ -81,15 +88,15 @@ def measure(options: Options, dataset: str = DATASET, seconds: int = SECONDS) ->
     }
 
 
-def _deploy(settings: Settings, preset: str) -> Path:
+def _deploy(settings: Settings, family: FamilyName, preset: PresetName) -> Path:
     """Train and deploy a champion; gives the file of bodies to post."""
     development = develop(settings.dataset)
-    package = package_of(train(FAMILY, preset, development), development)
+    package = package_of(train(family, preset, development), development)
     path = write_package(settings.packages, package)
     ledger = open_ledger(settings.ledger_uri)
     try:
         uri = path.relative_to(settings.home).as_posix()
-        ledger.deploy(settings.dataset, package.digest, uri, FAMILY, "benchmark", "throughput")
+        ledger.deploy(settings.dataset, package.digest, uri, family, "benchmark", "throughput")
     finally:
         ledger.close()
     bodies = settings.home / "bodies.jsonl"

@@ -1,0 +1,159 @@
+"""Each benchmark on the German data, as small as it goes; nothing here judges a time."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import typer
+from rich.console import Console
+
+from benchmarks import latency, orchestration, quality, throughput
+from benchmarks.__main__ import BENCHMARKS, run
+from benchmarks.benchmark import Benchmark, BenchmarkError, Options, Result
+from benchmarks.machine import circumstances
+from benchmarks.report import DOCS, RESULTS, read_results, render, write_result
+from credit.training import fit_family
+
+DATASET = "german-credit"
+FAMILY = "woe_logistic"
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Options:
+    return Options(tmp_path / "scratch", Console(quiet=True), preset="quick", runs=1)
+
+
+def check(benchmark: Benchmark, result: Result, folder: Path) -> str:
+    """The result survives a flat file, and the page shows it."""
+    write_result(folder, benchmark.name, result)
+    read = read_results(folder)
+    assert read == {benchmark.name: result}
+    assert all(type(value) in (str, int, float) for value in result.values())
+    assert {"date", "commit", "cores", "cpu", "version_python"} <= result.keys()
+    page = render(BENCHMARKS, read)
+    assert f"## {benchmark.title}" in page
+    return page
+
+
+def test_quality_measures_each_outer_fold_once(options: Options, tmp_path: Path) -> None:
+    result = quality.measure(options, [DATASET], [FAMILY])
+    page = check(quality.BENCHMARK, result, tmp_path / "results")
+    folds = [result[f"german_credit_{FAMILY}_auc_fold_{fold}"] for fold in range(1, 6)]
+    assert result[f"german_credit_{FAMILY}_auc"] == pytest.approx(sum(folds) / 5, abs=1e-6)
+    assert 0.7 < result[f"german_credit_{FAMILY}_auc"] < 0.85
+    assert f"{result[f'german_credit_{FAMILY}_auc']:.4f} ±" in page
+
+
+def test_quality_resumes_an_interrupted_run(options: Options) -> None:
+    rows, plan = quality.load_rows(DATASET), quality.load_settings().training
+    options.scratch.joinpath("quality").mkdir(parents=True)
+    for fold in range(1, 6):
+        cell = quality.Cell(DATASET, FAMILY, fold, "quick")
+        done = dict.fromkeys((*quality.METRICS, "seconds"), fold / 10)
+        path = options.scratch / "quality" / f"{quality._key(cell, rows, plan)}.json"
+        path.write_text(json.dumps(done))
+    result = quality.measure(options, [DATASET], [FAMILY])
+    assert result[f"german_credit_{FAMILY}_auc"] == 0.3
+    assert not (options.scratch / "quality").exists(), "a finished run must not feed the next"
+
+
+def test_quality_never_learns_from_the_outer_test_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, plan = quality.load_rows(DATASET), quality.load_settings().training
+    fitted, held_out = quality._outer_folds(rows.bad)[0]
+    fits: list[int] = []
+
+    def counted(*arguments: object) -> object:
+        fits.append(len(arguments[3]))
+        return fit_family(*arguments)
+
+    monkeypatch.setattr(quality, "fit_family", counted)
+    quality.measure_cell(quality.Cell(DATASET, FAMILY, 1, "quick"), rows, plan)
+    assert fits == [800]
+    assert set(fitted) | set(held_out) == set(range(1000))
+    assert not set(fitted) & set(held_out)
+
+
+def test_latency_times_single_calls_and_batches(options: Options, tmp_path: Path) -> None:
+    result = latency.measure(options, DATASET, [FAMILY], calls=20)
+    check(latency.BENCHMARK, result, tmp_path / "results")
+    p50, p99 = (result[f"{FAMILY}_{p}_microseconds"] for p in ("p50", "p99"))
+    assert 0 < p50 <= p99
+
+
+def test_script_and_flow_make_the_same_models(tmp_path: Path) -> None:
+    bare = orchestration._bare(DATASET, "quick", [FAMILY], tmp_path / "home")
+    flow = orchestration._flow(DATASET, "quick", [FAMILY], tmp_path / "home")
+    orchestration._check_same(bare, flow)
+    assert bare.aucs.keys() == {FAMILY}
+    assert min(bare.seconds, flow.seconds) > 0
+
+
+def test_orchestration_takes_medians_of_pairs(tmp_path: Path) -> None:
+    summary = orchestration._summary("full", [(10.0, 11.0), (20.0, 20.0), (40.0, 50.0)])
+    assert summary == {
+        "full_bare_seconds": 20.0,
+        "full_flow_seconds": 20.0,
+        "full_difference_seconds": 1.0,
+        "full_ratio": 1.1,
+    }
+    facts = {**circumstances("prefect"), "dataset": DATASET, "runs": 3}
+    result = {**facts, "first_flow_in_a_new_home_quick_seconds": 30.0, **summary}
+    page = check(orchestration.BENCHMARK, result, tmp_path)
+    assert "ratio in `full` at most 1.05: **missed**" in page
+
+
+def test_orchestration_refuses_to_compare_different_models() -> None:
+    bare, flow = (orchestration.Run(1.0, {FAMILY: auc}) for auc in (0.7, 0.8))
+    with pytest.raises(BenchmarkError, match=r"different models.*0\.7.*0\.8"):
+        orchestration._check_same(bare, flow)
+
+
+@pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed")
+def test_throughput_loads_the_service_and_the_endpoint_that_does_nothing(
+    options: Options, tmp_path: Path
+) -> None:
+    result = throughput.measure(options, DATASET, FAMILY, seconds=1)
+    check(throughput.BENCHMARK, result, tmp_path / "results")
+    assert result["service_requests_per_second"] > 0
+    assert result["noop_requests_per_second"] > 0
+
+
+def test_throughput_says_what_to_install(
+    options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BenchmarkError, match="apt-get install wrk"):
+        throughput.measure(options, DATASET)
+
+
+def test_a_result_must_be_flat(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="folds: expected a number or text"):
+        write_result(tmp_path, "quality", {"auc": 0.7, "folds": [0.7]})  # type: ignore[dict-item]
+    assert not list(tmp_path.iterdir())
+
+
+def test_results_are_flat_and_name_no_machine() -> None:
+    results = read_results(RESULTS)
+    assert results.keys() <= {each.name for each in BENCHMARKS}
+    for name, result in results.items():
+        for key, value in result.items():
+            assert type(value) in (str, int, float), f"{name}: {key}"
+            assert not isinstance(value, str) or "/" not in value, f"{name}: {key}: {value}"
+
+
+def test_the_page_is_made_from_the_results() -> None:
+    assert DOCS.read_text() == render(BENCHMARKS, read_results(RESULTS)), (
+        "docs/benchmarks.md is out of step; run .venv/bin/python -m benchmarks --page"
+    )
+
+
+def test_the_command_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    run(list_only=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [each.name for each in BENCHMARKS]
+
+
+def test_the_command_refuses_what_there_is_not() -> None:
+    with pytest.raises(typer.BadParameter, match="no benchmark speed; there is quality"):
+        run(["speed"])
