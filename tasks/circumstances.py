@@ -26,7 +26,7 @@ def git_commit() -> str | None:
     """The commit of the code, or None outside a repository."""
     try:
         found = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607
+            ["git", "rev-parse", "HEAD"],  # noqa: S607  git is wherever the user has it
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -193,4 +193,4 @@ def test_times_without_a_zone_are_refused_and_others_become_utc():
         datetime(2026, 1, 1, 8, tzinfo=east), dialect
     ) == datetime(2026, 1, 1, tzinfo=UTC)
     with pytest.raises(ValueError, match="no time zone"):
-        UtcDateTime().process_bind_param(datetime(2026, 1, 1), dialect)  # noqa: DTZ001
+        UtcDateTime().process_bind_param(datetime(2026, 1, 1), dialect)  # noqa: DTZ001  the fault under test
