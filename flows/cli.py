@@ -208,5 +208,5 @@ def _report(error: Exception, message: str, code: int, wants_json: bool) -> int:
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
-    """End on SIGTERM as on an exit, so that servers of ours are stopped."""
-    sys.exit(143)
+    """End on SIGTERM as on Ctrl-C, so that servers of ours are stopped."""
+    raise KeyboardInterrupt

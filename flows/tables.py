@@ -1,6 +1,5 @@
 """Tables for people."""
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from credit.metrics import Interval
@@ -15,11 +14,11 @@ def leaderboard(result: TrainingResult) -> Table:
         title=f"{result.dataset}, {result.preset}: AUC on validation, the rest on test with "
         "95% intervals",
         title_justify="left",
-        box=SIMPLE_HEAD,
+        box=None,
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    table.add_column("Family")
+    table.add_column("Family", no_wrap=True)
     for title in ("Valid.", *COLUMNS.values()):
         table.add_column(title, justify="right", no_wrap=True)
     for line in result.leaderboard:

@@ -23,12 +23,11 @@ def provenance(
     Raises:
         SettingsError: the lock file is not there.
     """
-    plan = settings.training
+    plan, fits = settings.training, settings.training.presets[preset]
     config = {
-        "preset": preset,
-        "families": sorted(families),
         "plan": plan.model_dump(mode="json", exclude={"presets"}),
-        "fits": plan.presets[preset].model_dump(mode="json"),
+        "folds": fits.folds,
+        "families": {name: fits.families[name].model_dump(mode="json") for name in families},
     }
     return Provenance(
         training_data=training_data,

@@ -1,0 +1,51 @@
+"""Running the command line as people do: as a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COMMAND = Path(sys.executable).parent / "creditloop"
+OURS = ("CREDITLOOP_", "PREFECT_", "MLFLOW_", "BENTOML_")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command said and ended with."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """All of stdout as one JSON value."""
+        return json.loads(self.out)
+
+    @property
+    def error_lines(self) -> list[str]:
+        """The lines on stderr."""
+        return self.err.strip().splitlines()
+
+
+def environment(home: Path, **variables: str) -> dict[str, str]:
+    """This environment without what configures us, and a home."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    return {**kept, "CREDITLOOP_HOME": str(home), "DO_NOT_TRACK": "1", **variables}
+
+
+def creditloop(home: Path, *arguments: object, **variables: str) -> Outcome:
+    """Run a command to its end."""
+    done = subprocess.run(
+        [COMMAND, *map(str, arguments)],
+        env=environment(home, **variables),
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,104 @@
+"""One real training, and one real stack of servers, for all tests of flows and commands."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from flows.processes import free_port
+from tests.flows.command import COMMAND, Outcome, creditloop, environment
+
+FAMILIES = ("woe_logistic", "pca_logistic")
+DATASET = "german-credit"
+TRAIN = ("train", "--dataset", DATASET, *(f"--family={family}" for family in FAMILIES), "--json")
+START_SECONDS = 150
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A home with one training in it, and what the command said."""
+
+    home: Path
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Up:
+    """The servers of `creditloop up`."""
+
+    home: Path
+    prefect: str
+    mlflow: str
+    scorer: str
+    printed: str
+
+    @property
+    def api(self) -> str:
+        """Prefect's API."""
+        return f"{self.prefect}/api"
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Trained:
+    """German credit, trained by the command line with an API of its own."""
+    home = tmp_path_factory.mktemp("trained")
+    outcome = creditloop(home, *TRAIN)
+    assert outcome.code == 0, outcome.err
+    return Trained(home, outcome)
+
+
+@pytest.fixture(scope="session")
+def up(tmp_path_factory) -> Iterator[Up]:
+    """`creditloop up` on free ports, stopped by SIGTERM, which must leave nothing behind."""
+    home = tmp_path_factory.mktemp("up")
+    prefect, mlflow, scorer = free_port(), free_port(), free_port()
+    command = [COMMAND, "up", "--prefect-port", prefect, "--mlflow-port", mlflow, "--port", scorer]
+    said = home / "up.txt"
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            env=environment(home, CREDITLOOP_DATASET=DATASET),
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        _wait_for(said, "Schedules are on", process)
+        children = psutil.Process(process.pid).children(recursive=True)
+        url = "http://127.0.0.1:{}".format
+        yield Up(home, url(prefect), url(mlflow), url(scorer), said.read_text())
+    finally:
+        os.kill(process.pid, signal.SIGTERM)
+        code = process.wait(60)
+    assert code == 0, said.read_text()
+    assert not [child for child in children if _lives(child)]
+    for log in ("worker.log", "prefect.log"):
+        assert "Traceback" not in (home / "logs" / log).read_text()
+
+
+def _wait_for(said: Path, words: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while words not in said.read_text():
+        assert process.poll() is None, said.read_text()
+        assert time.monotonic() < deadline, said.read_text()
+        time.sleep(0.2)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture(scope="session")
+def api(up) -> Iterator[httpx.Client]:
+    """Prefect's REST API."""
+    with httpx.Client(base_url=up.api, timeout=30, trust_env=False) as client:
+        yield client

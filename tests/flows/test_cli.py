@@ -1,0 +1,125 @@
+"""Help, spec, doctor, evaluate and demo."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+from configs.settings import ROOT
+from credit.plan import FamilyName
+from tests.flows.command import creditloop
+from tests.flows.conftest import DATASET
+
+COMMANDS = ("train", "evaluate", "score", "serve", "models", "spec", "doctor", "demo", "up")
+SMALL = ROOT / "tests" / "flows" / "small.yaml"
+HEAVY = ("prefect", "mlflow", "sklearn", "xgboost", "tensorflow", "pandas", "bentoml")
+
+
+def test_help_lists_every_command_at_once(tmp_path):
+    started = time.monotonic()
+    outcome = creditloop(tmp_path, "--help")
+    assert time.monotonic() - started < 5  # under 1 s on an idle machine
+    assert outcome.code == 0
+    assert all(command in outcome.out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("module", ["flows.cli", "flows.commands.serve", "flows.commands.score"])
+def test_nothing_heavy_is_loaded_before_it_is_needed(module):
+    allowed = {"pandas", "bentoml"} if module != "flows.cli" else set()
+    script = f"import sys, {module}; print([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert set(json.loads(done.stdout.replace("'", '"'))) <= allowed
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command, capsys):
+    from flows.cli import app
+
+    with pytest.raises(SystemExit) as ended:
+        app([command, "--help"])
+    assert ended.value.code == 0
+    assert "--help" in capsys.readouterr().out
+
+
+def test_draft_of_a_spec_is_a_spec(tmp_path):
+    data = ROOT / "data" / "german-credit.csv"
+    draft = creditloop(tmp_path, "spec", data)
+    assert draft.code == 0
+    assert yaml.safe_load(draft.out)["name"] == "german-credit"
+    written = creditloop(tmp_path, "spec", data, "--output", "draft.yaml")
+    assert written.code == 0
+    assert (tmp_path / "draft.yaml").read_text() == draft.out
+    assert creditloop(tmp_path, "spec", "draft.yaml", "--check").code == 0
+    again = creditloop(tmp_path, "spec", data, "--output", "draft.yaml")
+    assert (again.code, len(again.error_lines)) == (2, 1)
+
+
+def test_check_of_specs_names_each_that_is_wrong(tmp_path):
+    (tmp_path / "wrong.yaml").write_text("name: Wrong\ncolumns: {}\n")
+    outcome = creditloop(tmp_path, "spec", "--check", "german-credit", "wrong.yaml", "--json")
+    assert outcome.code == 1
+    good, wrong = outcome.json["specs"]
+    assert good == {"file": "german-credit", "problem": None}
+    assert wrong["problem"].startswith("wrong.yaml: ")
+
+
+def test_doctor_on_a_fresh_home(tmp_path):
+    outcome = creditloop(tmp_path, "doctor", "--json")
+    assert outcome.code == 0, outcome.out
+    checks = {check["check"]: check for check in outcome.json["checks"]}
+    assert checks["champion"]["state"] == "warning"
+    assert checks["champion"]["remedy"] == "run `creditloop train --dataset taiwan-default`"
+    assert checks["Prefect API"]["state"] == "ok"
+
+
+def test_doctor_finds_what_is_wrong(tmp_path):
+    outcome = creditloop(
+        tmp_path,
+        "doctor",
+        CREDITLOOP_LEDGER_URL="sqlite:////proc/none/ledger.db",
+        CREDITLOOP_TRACKING_URL="http://127.0.0.1:9",
+    )
+    assert outcome.code == 1
+    failures = [line for line in outcome.out.splitlines() if line.startswith("✗")]
+    assert [line.partition(":")[0] for line in failures] == [
+        "✗ ledger",
+        "✗ champion",
+        "✗ MLflow store",
+    ]
+
+
+def test_evaluate_repeats_the_metrics_of_the_training(trained, up):
+    """The package scores the test rows as the estimator did, to within rounding."""
+    outcome = creditloop(
+        trained.home, "evaluate", "--dataset", DATASET, "--json", PREFECT_API_URL=up.api
+    )
+    assert outcome.code == 0, outcome.err
+    expected = trained.outcome.json["champion"]["metrics"]
+    assert outcome.json["rows"] == trained.outcome.json["rows"]["test"]
+    for name in ("auc", "ks", "brier"):
+        assert outcome.json["metrics"][name]["value"] == pytest.approx(
+            expected[name]["value"], abs=1e-5
+        )
+
+
+def test_demo_goes_from_nothing_to_a_scored_application(tmp_path, up):
+    outcome = creditloop(
+        tmp_path,
+        "demo",
+        "--dataset",
+        DATASET,
+        CREDITLOOP_CONFIG=str(SMALL),
+        PREFECT_API_URL=up.api,
+    )
+    assert outcome.code == 0, outcome.err
+    for family in FamilyName.__args__:
+        assert family in outcome.out
+    for words in ("AUC", "KS", "Brier", "Champion:", "POST /api/predict", "200 OK"):
+        assert words in outcome.out
+    assert '"probability_of_default": 0.' in outcome.out
+    assert "Where to look next" in outcome.out

@@ -1,0 +1,137 @@
+"""Prefect, MLflow, worker and scorer as `creditloop up` runs them, through their own APIs."""
+
+import time
+from base64 import b64decode
+
+import httpx
+import pytest
+
+from configs.datasets import spec_names
+from configs.settings import load_settings
+from credit.plan import FamilyName, PresetName
+from flows.evaluation import evaluation
+from flows.training import training
+from tests.flows.conftest import DATASET, FAMILIES
+
+FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+RUN_SECONDS = 150
+
+
+def deployment(api, name):
+    return api.get(f"/deployments/name/{name}/{name}").raise_for_status().json()
+
+
+def run_deployment(api, name, parameters):
+    created = api.post(
+        f"/deployments/{deployment(api, name)['id']}/create_flow_run",
+        json={"parameters": parameters},
+    )
+    run_id = created.raise_for_status().json()["id"]
+    deadline = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < deadline:
+        run = api.get(f"/flow_runs/{run_id}").json()
+        if run["state_type"] in FINAL:
+            return run
+        time.sleep(0.5)
+    raise AssertionError(f"{name} is still {run['state_type']}")
+
+
+@pytest.fixture(scope="session")
+def training_run(api, up):
+    run = run_deployment(api, "training", {"dataset": DATASET, "families": list(FAMILIES)})
+    assert run["state_type"] == "COMPLETED", (up.home / "logs" / "worker.log").read_text()
+    return run
+
+
+@pytest.fixture(scope="session")
+def artifacts(api, training_run):
+    wanted = {"artifacts": {"flow_run_id": {"any_": [training_run["id"]]}}}
+    found = api.post("/artifacts/filter", json=wanted).raise_for_status().json()
+    return {artifact["key"]: artifact for artifact in found}
+
+
+def test_urls_are_printed(up):
+    for url in (up.prefect, up.mlflow, up.scorer):
+        assert url in up.printed
+
+
+def test_deployments_have_their_schedules(api):
+    (weekly,) = deployment(api, "training")["schedules"]
+    assert weekly["active"]
+    assert weekly["schedule"]["cron"] == "0 3 * * 0"
+    assert weekly["parameters"] == {"preset": "full"}
+    assert len(deployment(api, "evaluation")["schedules"]) == 1
+
+
+def test_run_form_shows_names_descriptions_defaults_and_allowed_values(api):
+    form = deployment(api, "training")["parameter_openapi_schema"]["properties"]
+    assert form["preset"]["enum"] == list(PresetName.__args__)
+    assert form["families"]["anyOf"][0]["items"]["enum"] == list(FamilyName.__args__)
+    assert form["dataset"]["default"] == "taiwan-default"
+    assert form["promote"]["default"] is True
+    assert all(field["description"] for field in form.values())
+
+
+@pytest.mark.parametrize("flow", [training, evaluation])
+def test_description_names_the_data_sets_there_are(flow):
+    description = flow.fn.__doc__.partition("dataset: ")[2].partition("\n")[0]
+    assert description.startswith(", ".join(spec_names()))
+
+
+def test_default_data_set_is_that_of_the_settings(monkeypatch):
+    monkeypatch.delenv("CREDITLOOP_DATASET", raising=False)
+    assert training.parameters.properties["dataset"]["default"] == load_settings().dataset
+
+
+def test_worker_trains_the_same_package_as_the_command_line(training_run, trained, up):
+    digest = trained.outcome.json["package"]["digest"]
+    assert (up.home / "packages" / digest).is_dir()
+    assert training_run["name"] == f"train {DATASET} quick"
+
+
+def test_tasks_have_names_that_people_read(api, training_run):
+    wanted = {"task_runs": {"flow_run_id": {"any_": [training_run["id"]]}}}
+    runs = api.post("/task_runs/filter", json=wanted).raise_for_status().json()
+    names = {run["name"] for run in runs}
+    assert {f"fit {family}" for family in FAMILIES} <= names
+    assert {f"read {DATASET}", f"check {DATASET}", f"track {DATASET} in MLflow"} <= names
+
+
+def test_leaderboard_is_a_table_artifact(artifacts):
+    leaderboard = artifacts[f"{DATASET}-leaderboard"]
+    assert leaderboard["type"] == "table"
+    assert "Validation AUC" in str(leaderboard["data"])
+
+
+@pytest.mark.parametrize("plot", ["roc", "calibration"])
+def test_plots_are_images_that_need_no_file_server(artifacts, plot):
+    image = artifacts[f"{DATASET}-{plot}"]
+    assert image["type"] == "image"
+    kind, _, content = image["data"].partition(",")
+    assert kind == "data:image/png;base64"
+    assert b64decode(content).startswith(b"\x89PNG")
+
+
+def test_link_leads_to_the_run_in_mlflow(artifacts, up):
+    link = artifacts[f"{DATASET}-mlflow"]["data"]
+    assert f"({up.mlflow}/#/experiments/" in link
+    run_id = link.rpartition("/runs/")[2].rstrip(")")
+    answer = httpx.get(f"{up.mlflow}/api/2.0/mlflow/runs/get", params={"run_id": run_id})
+    assert answer.json()["run"]["info"]["status"] == "FINISHED"
+
+
+def test_evaluation_measures_what_the_training_deployed(api, training_run):
+    run = run_deployment(api, "evaluation", {"dataset": DATASET})
+    assert run["state_type"] == "COMPLETED"
+    wanted = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}}
+    keys = {found["key"] for found in api.post("/artifacts/filter", json=wanted).json()}
+    assert f"{DATASET}-evaluation" in keys
+
+
+def test_wrong_parameters_are_refused_before_anything_runs(api):
+    answer = api.post(
+        f"/deployments/{deployment(api, 'training')['id']}/create_flow_run",
+        json={"parameters": {"preset": "fast"}, "enforce_parameter_schema": True},
+    )
+    assert answer.status_code == 409
+    assert "'fast' is not one of" in answer.text
