@@ -14,6 +14,10 @@ from credit.models.family import BadArray, Family, Params
 from credit.models.trees import Tree, emit_sum
 
 
+# More rows make a tree of bounded size slower, hardly better.
+MOST_ROWS_PER_TREE = 25_000
+
+
 @dataclass(frozen=True)
 class Forest:
     """Mean share of bads in the leaves that a row reaches."""
@@ -54,6 +58,7 @@ def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed:
         min_samples_leaf=int(params["min_leaf"]),
         max_features=float(params["features"]),
         max_leaf_nodes=int(params["most_leaves"]),
+        max_samples=min(len(bad), MOST_ROWS_PER_TREE),
         random_state=seed,
         n_jobs=1,
     )
