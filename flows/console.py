@@ -17,6 +17,7 @@ KNOWN_ERRORS: dict[str, dict[str, int]] = {
     "credit.validation": {"RowsError": MISUSED},
     "credit.splits": {"SplitError": MISUSED},
     "credit.training": {"TrainingError": MISUSED},
+    "tasks.tracking": {"TrackingError": NO},
     "tasks.sources": {"SourceError": MISUSED},
     "flows.errors": {"UsageError": MISUSED},
     "credit.package": {"PackageError": NO},

@@ -15,6 +15,8 @@ QUIET = {
     "BENTOML_DO_NOT_TRACK": "True",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "GIT_PYTHON_REFRESH": "quiet",
+    # Prefect's tasks try again by themselves; MLflow alone would for minutes before it says why.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
 }
 # Prefect's own console lines; they still go to its API, and ours come through flows.progress.
 SILENT = "CRITICAL"

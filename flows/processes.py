@@ -1,5 +1,6 @@
 """Servers that run as processes of their own, each with a log file and a way to tell it is up."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -76,15 +77,19 @@ class Server:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """Ask it to end, and insist after a while. Ending twice does nothing."""
-        if not self.is_running:
-            return
-        self.process.terminate()
+        """Ask it to end, and insist after a while, with all that it started."""
+        if self.is_running:
+            self.process.terminate()
         try:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self._signal_group(signal.SIGKILL)
             self.process.wait()
+        self._signal_group(signal.SIGTERM)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
 
     def _answers(self) -> bool:
         try:

@@ -25,9 +25,17 @@ from tasks.data import CheckedRows, check, quarantine_path, read
 from tasks.fitting import fit
 from tasks.plots import calibration_plot, roc_plot
 from tasks.provenance import provenance
-from tasks.publishing import attest, deploy, pack_bento, write_packages
+from tasks.publishing import attest, deploy, open_ledger_early, pack_bento, write_packages
 from tasks.record import Data, Fit, Training
-from tasks.tracking import register_champion, track_training
+from tasks.tracking import open_store_early, register_champion, track_training
+
+SLOWEST_FIRST: tuple[FamilyName, ...] = (
+    "random_forest",
+    "network",
+    "xgboost",
+    "pca_logistic",
+    "woe_logistic",
+)
 
 
 @flow(
@@ -54,6 +62,8 @@ def training(
     started = time.monotonic()
     settings, spec = load_settings(), load_spec(dataset)
     chosen = _choose(families, preset, settings.training)
+    open_store_early(settings)
+    open_ledger_early(settings)
     checked = _checked_rows(spec, data, settings)
     development, described = _develop(checked, spec, settings.training)
     trained = _fit_all(chosen, preset, development, settings.training)
@@ -121,9 +131,10 @@ def _fit_all(
     development: Development,
     plan: TrainingPlan,
 ) -> list[TrainedFamily]:
-    """Fit side by side, the slow ones first."""
+    """Fit side by side, the slow ones first, so that no core waits for the last."""
     arguments = (plan.presets[preset], quote(development), plan)
-    running = {family: fit.submit(family, *arguments) for family in reversed(families)}
+    by_cost = sorted(families, key=SLOWEST_FIRST.index)
+    running = {family: fit.submit(family, *arguments) for family in by_cost}
     return [running[family].result() for family in families]
 
 

@@ -17,6 +17,12 @@ from tasks.circumstances import git_commit
 from tasks.record import Fit, Tracked, Training
 
 
+@task(name="open ledger", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=[1, 5])
+def open_ledger_early(settings: Settings) -> None:
+    """Find out that the ledger cannot be reached before hours of fitting, not after them."""
+    open_ledger(settings.ledger_uri).close()
+
+
 @task(name="write packages", cache_policy=NO_CACHE)
 def write_packages(packages: Sequence[Package], settings: Settings) -> list[Path]:
     """Store packages, each whole or not at all."""

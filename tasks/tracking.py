@@ -29,18 +29,38 @@ DIGEST = "creditloop.digest"
 CHATTER = ("mlflow", "alembic")
 
 
+class TrackingError(RuntimeError):
+    """MLflow cannot be reached; the message says where it was expected."""
+
+
 def open_store(settings: Settings) -> MlflowClient:
     """A client of the tracking store; the embedded one is created where it is missing.
 
     The first time this takes seconds, so a caller may do it ahead of time.
+
+    Raises:
+        TrackingError: the server does not answer, or the store cannot be used.
     """
     for name in CHATTER:
         logging.getLogger(name).setLevel(logging.ERROR)
     if not settings.tracking_url:
         settings.home.mkdir(parents=True, exist_ok=True)
     client = MlflowClient(settings.tracking_uri, settings.tracking_uri)
-    client.search_experiments(max_results=1)
+    try:
+        client.search_experiments(max_results=1)
+    except MlflowException as error:
+        reason = str(error).rpartition(": ")[2].rstrip("')\"")
+        raise TrackingError(
+            f"MLflow does not answer at {settings.tracking_uri} ({reason}); start it, or correct "
+            "or unset CREDITLOOP_TRACKING_URL"
+        ) from None
     return client
+
+
+@task(name="open tracking store", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=[2, 10])
+def open_store_early(settings: Settings) -> None:
+    """Find out that MLflow cannot be reached before hours of fitting, not after them."""
+    open_store(settings)
 
 
 @task(

@@ -49,11 +49,11 @@ def _as_object(scores: Sequence[Score], package: Package) -> dict[str, object]:
 
 
 def _show(scores: Sequence[Score], package: Package, output: Path | None) -> None:
-    table = Table("Row", "Id", "Probability of default", "Why not", box=None)
+    table = Table("Row or id", "Probability of default", box=None)
     for score in scores[:MOST_SHOWN]:
         probability = score.probability_of_default
-        shown = "" if probability is None else f"{probability:.6f}"
-        table.add_row(str(score.row), score.id or "", shown, score.reasons or "")
+        shown = score.reasons if probability is None else f"{probability:.6f}"
+        table.add_row(score.id or str(score.row), shown)
     stdout().print(table)
     rejected = sum(score.probability_of_default is None for score in scores)
     where = f"; all are in {output}" if output else "; --output FILE.csv or --json gives all"

@@ -1,5 +1,6 @@
 """Running the command line as people do: as a process of its own."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -7,6 +8,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+import pytest
 
 COMMAND = Path(sys.executable).parent / "creditloop"
 OURS = ("CREDITLOOP_", "PREFECT_", "MLFLOW_", "BENTOML_")
@@ -49,3 +53,26 @@ def creditloop(home: Path, *arguments: object, **variables: str) -> Outcome:
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def creditloop_here(
+    home: Path,
+    api: str,
+    capfd: pytest.CaptureFixture[str],
+    *arguments: object,
+    **variables: str,
+) -> Outcome:
+    """Run a command in this process, where the heavy libraries are loaded already."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows import cli
+
+    with (
+        patch.dict(os.environ, environment(home, PREFECT_API_URL=api, **variables), clear=True),
+        temporary_settings({PREFECT_API_URL: api}),
+        patch.object(sys, "argv", ["creditloop", *map(str, arguments)]),
+        contextlib.chdir(home),
+    ):
+        capfd.readouterr()
+        code = cli._run()
+    return Outcome(code, *capfd.readouterr())

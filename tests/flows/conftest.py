@@ -77,6 +77,7 @@ def up(tmp_path_factory) -> Iterator[Up]:
         os.kill(process.pid, signal.SIGTERM)
         code = process.wait(60)
     assert code == 0, said.read_text()
+    psutil.wait_procs(children, timeout=10)
     assert not [child for child in children if _lives(child)]
     for log in ("worker.log", "prefect.log"):
         assert "Traceback" not in (home / "logs" / log).read_text()

@@ -10,7 +10,7 @@ import yaml
 
 from configs.settings import ROOT
 from credit.plan import FamilyName
-from tests.flows.command import creditloop
+from tests.flows.command import creditloop, creditloop_here
 from tests.flows.conftest import DATASET
 
 COMMANDS = ("train", "evaluate", "score", "serve", "models", "spec", "doctor", "demo", "up")
@@ -93,12 +93,15 @@ def test_doctor_finds_what_is_wrong(tmp_path):
     ]
 
 
-def test_evaluate_repeats_the_metrics_of_the_training(trained, up):
+def test_evaluate_repeats_the_metrics_of_the_training(trained, up, api, capfd):
     """The package scores the test rows as the estimator did, to within rounding."""
-    outcome = creditloop(
-        trained.home, "evaluate", "--dataset", DATASET, "--json", PREFECT_API_URL=up.api
+    outcome = creditloop_here(
+        trained.home, up.api, capfd, "evaluate", "--dataset", DATASET, "--json"
     )
     assert outcome.code == 0, outcome.err
+    wanted = {"artifacts": {"flow_run_id": {"any_": [outcome.json["run_id"]]}}}
+    keys = {found["key"] for found in api.post("/artifacts/filter", json=wanted).json()}
+    assert {f"{DATASET}-evaluation", f"{DATASET}-evaluation-roc"} <= keys
     expected = trained.outcome.json["champion"]["metrics"]
     assert outcome.json["rows"] == trained.outcome.json["rows"]["test"]
     for name in ("auc", "ks", "brier"):
@@ -107,14 +110,9 @@ def test_evaluate_repeats_the_metrics_of_the_training(trained, up):
         )
 
 
-def test_demo_goes_from_nothing_to_a_scored_application(tmp_path, up):
-    outcome = creditloop(
-        tmp_path,
-        "demo",
-        "--dataset",
-        DATASET,
-        CREDITLOOP_CONFIG=str(SMALL),
-        PREFECT_API_URL=up.api,
+def test_demo_goes_from_nothing_to_a_scored_application(tmp_path, up, capfd):
+    outcome = creditloop_here(
+        tmp_path, up.api, capfd, "demo", "--dataset", DATASET, CREDITLOOP_CONFIG=str(SMALL)
     )
     assert outcome.code == 0, outcome.err
     for family in FamilyName.__args__:
@@ -123,3 +121,40 @@ def test_demo_goes_from_nothing_to_a_scored_application(tmp_path, up):
         assert words in outcome.out
     assert '"probability_of_default": 0.' in outcome.out
     assert "Where to look next" in outcome.out
+
+
+def test_training_without_promotion_deploys_nothing(tmp_path, up, capfd):
+    train = ("train", "--dataset", DATASET, "--family", "woe_logistic", "--no-promote", "--json")
+    outcome = creditloop_here(tmp_path, up.api, capfd, *train)
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["deployed"] is False
+    models = creditloop(tmp_path, "models", "--dataset", DATASET, "--json").json
+    assert models["current"] is None
+    assert [kept["digest"] for kept in models["packages"]] == [outcome.json["package"]["digest"]]
+
+
+def test_unreachable_ledger_stops_a_training_before_it_fits(tmp_path, up, capfd):
+    outcome = creditloop_here(
+        tmp_path,
+        up.api,
+        capfd,
+        *("train", "--dataset", DATASET, "--family", "woe_logistic", "--json"),
+        CREDITLOOP_LEDGER_URL="sqlite:////proc/none/ledger.db",
+    )
+    assert outcome.code == 1
+    assert outcome.json["error"]["kind"] == "LedgerError"
+    assert not (tmp_path / "packages").exists()
+
+
+def test_unreachable_mlflow_says_what_to_correct(tmp_path, up, capfd):
+    outcome = creditloop_here(
+        tmp_path,
+        up.api,
+        capfd,
+        *("train", "--dataset", DATASET, "--family", "woe_logistic", "--json"),
+        CREDITLOOP_TRACKING_URL="http://127.0.0.1:9",
+    )
+    assert outcome.code == 1
+    message = outcome.json["error"]["message"]
+    assert message.startswith("MLflow does not answer at http://127.0.0.1:9 (")
+    assert message.endswith("correct or unset CREDITLOOP_TRACKING_URL")

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from configs.settings import load_settings
 from services.ledger import open_ledger
 from services.packages import read_package
-from tests.flows.command import creditloop
+from tests.flows.command import creditloop_here
 from tests.flows.conftest import DATASET, FAMILIES, TRAIN
 
 
@@ -119,10 +119,10 @@ def test_bento_of_the_champion_is_built(result, settings):
 
 
 def test_same_again_gives_the_same_package_and_changes_nothing_in_production(
-    trained, result, settings, client, up
+    trained, result, settings, client, up, capfd
 ):
     """Through another Prefect API, which must make no difference either."""
-    again = creditloop(trained.home, *TRAIN, PREFECT_API_URL=up.api)
+    again = creditloop_here(trained.home, up.api, capfd, *TRAIN)
     assert again.code == 0, again.err
     assert again.json["package"] == result["package"]
     assert again.json["run_id"] != result["run_id"]

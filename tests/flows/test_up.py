@@ -120,14 +120,6 @@ def test_link_leads_to_the_run_in_mlflow(artifacts, up):
     assert answer.json()["run"]["info"]["status"] == "FINISHED"
 
 
-def test_evaluation_measures_what_the_training_deployed(api, training_run):
-    run = run_deployment(api, "evaluation", {"dataset": DATASET})
-    assert run["state_type"] == "COMPLETED"
-    wanted = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}}
-    keys = {found["key"] for found in api.post("/artifacts/filter", json=wanted).json()}
-    assert f"{DATASET}-evaluation" in keys
-
-
 def test_wrong_parameters_are_refused_before_anything_runs(api):
     answer = api.post(
         f"/deployments/{deployment(api, 'training')['id']}/create_flow_run",
