@@ -18,8 +18,6 @@ QUIET = {
     # Prefect's tasks try again by themselves; MLflow alone would for minutes before it says why.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
 }
-# Prefect's own console lines; they still go to its API, and ours come through flows.progress.
-SILENT = "CRITICAL"
 
 
 def set_quiet() -> None:
@@ -28,7 +26,11 @@ def set_quiet() -> None:
         os.environ.setdefault(name, value)
 
 
-def set_prefect(settings: Settings) -> None:
-    """Prefect's files under home, and its console left to us."""
+def set_prefect_home(settings: Settings) -> None:
+    """Prefect's files under home."""
     os.environ.setdefault("PREFECT_HOME", str(settings.home / "prefect"))
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", SILENT)
+
+
+def set_prefect_silent() -> None:
+    """Prefect's lines off the console; its API gets them, and flows.progress shows ours."""
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")

@@ -6,7 +6,7 @@ import os
 import httpx
 
 from configs.settings import Settings
-from flows.environment import set_prefect, set_quiet
+from flows.environment import set_prefect_home, set_prefect_silent, set_quiet
 from flows.processes import LOOPBACK, ProcessError, Server, free_port
 
 API_URL = "PREFECT_API_URL"
@@ -24,7 +24,8 @@ class PrefectApi:
     def __init__(self, settings: Settings):
         """Start the server where one is needed."""
         set_quiet()
-        set_prefect(settings)
+        set_prefect_home(settings)
+        set_prefect_silent()
         self._server: Server | None = None
         if not os.environ.get(API_URL):
             self._server = _start(settings)

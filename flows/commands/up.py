@@ -4,7 +4,7 @@ import time
 
 from configs.settings import load_settings
 from flows.console import stderr
-from flows.environment import set_prefect, set_quiet
+from flows.environment import set_prefect_home, set_quiet
 from flows.processes import ProcessError
 from flows.stack import Ports, running_stack
 
@@ -15,7 +15,7 @@ def run(prefect_port: int, mlflow_port: int, port: int | None) -> None:
     """Start everything, watch until Ctrl-C or SIGTERM, stop everything."""
     settings, console = load_settings(), stderr()
     set_quiet()
-    set_prefect(settings)
+    set_prefect_home(settings)
     console.print(f"Starting; logs are in {settings.home / 'logs'}", soft_wrap=True)
     ports = Ports(prefect_port, mlflow_port, port or settings.serving.port)
     with running_stack(

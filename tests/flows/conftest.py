@@ -1,7 +1,5 @@
 """One real training, and one real stack of servers, for all tests of flows and commands."""
 
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -45,9 +43,45 @@ class Up:
         return f"{self.prefect}/api"
 
 
+@dataclass(frozen=True)
+class Booting:
+    """A `creditloop up` that has just been started."""
+
+    home: Path
+    process: subprocess.Popen[bytes]
+    ports: tuple[int, int, int]
+
+    @property
+    def said(self) -> Path:
+        """What it prints."""
+        return self.home / "up.txt"
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory) -> Trained:
-    """German credit, trained by the command line with an API of its own."""
+def booting(tmp_path_factory) -> Iterator[Booting]:
+    """`creditloop up` on free ports, stopped by SIGTERM at the end."""
+    home = tmp_path_factory.mktemp("up")
+    ports = (free_port(), free_port(), free_port())
+    prefect, mlflow, scorer = map(str, ports)
+    command = [COMMAND, "up", "--prefect-port", prefect, "--mlflow-port", mlflow, "--port", scorer]
+    with (home / "up.txt").open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env=environment(home, CREDITLOOP_DATASET=DATASET),
+            stdout=output,
+            stderr=output,
+        )
+    yield Booting(home, process, ports)
+    process.terminate()
+    process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, booting) -> Trained:
+    """German credit, trained by the command line with an API of its own.
+
+    Meanwhile the servers boot, for most tests that want the one want the other.
+    """
     home = tmp_path_factory.mktemp("trained")
     outcome = creditloop(home, *TRAIN)
     assert outcome.code == 0, outcome.err
@@ -55,32 +89,18 @@ def trained(tmp_path_factory) -> Trained:
 
 
 @pytest.fixture(scope="session")
-def up(tmp_path_factory) -> Iterator[Up]:
-    """`creditloop up` on free ports, stopped by SIGTERM, which must leave nothing behind."""
-    home = tmp_path_factory.mktemp("up")
-    prefect, mlflow, scorer = free_port(), free_port(), free_port()
-    command = [COMMAND, "up", "--prefect-port", prefect, "--mlflow-port", mlflow, "--port", scorer]
-    said = home / "up.txt"
-    with said.open("wb") as output:
-        process = subprocess.Popen(
-            [str(part) for part in command],
-            env=environment(home, CREDITLOOP_DATASET=DATASET),
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        _wait_for(said, "Schedules are on", process)
-        children = psutil.Process(process.pid).children(recursive=True)
-        url = "http://127.0.0.1:{}".format
-        yield Up(home, url(prefect), url(mlflow), url(scorer), said.read_text())
-    finally:
-        os.kill(process.pid, signal.SIGTERM)
-        code = process.wait(60)
-    assert code == 0, said.read_text()
+def up(booting) -> Iterator[Up]:
+    """The servers once they are up. Stopping them must leave nothing behind."""
+    _wait_for(booting.said, "Schedules are on", booting.process)
+    children = psutil.Process(booting.process.pid).children(recursive=True)
+    prefect, mlflow, scorer = (f"http://127.0.0.1:{port}" for port in booting.ports)
+    yield Up(booting.home, prefect, mlflow, scorer, booting.said.read_text())
+    booting.process.terminate()
+    assert booting.process.wait(60) == 0, booting.said.read_text()
     psutil.wait_procs(children, timeout=10)
     assert not [child for child in children if _lives(child)]
     for log in ("worker.log", "prefect.log"):
-        assert "Traceback" not in (home / "logs" / log).read_text()
+        assert "Traceback" not in (booting.home / "logs" / log).read_text()
 
 
 def _wait_for(said: Path, words: str, process: subprocess.Popen[bytes]) -> None:

@@ -36,7 +36,7 @@ def test_server_that_never_answers_is_not_waited_for(tmp_path):
         tmp_path / "log",
         "http://127.0.0.1:9/",
     )
-    with pytest.raises(ProcessError, match="mute did not answer at http://127.0.0.1:9/ within 0 s"):
+    with pytest.raises(ProcessError, match=r"mute did not answer at \S+ within 0 s"):
         server.wait_until_up(0.2)
     server.stop()
 
