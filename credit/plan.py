@@ -11,6 +11,10 @@ PresetName = Literal["quick", "full"]
 Value = int | float | str
 
 
+class PlanError(ValueError):
+    """A plan asks for what a family does not have; the message names both."""
+
+
 class Grid(Frozen):
     """Try every combination of the listed values."""
 

@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedKFold
 from credit.expressions import FloatArray
 from credit.features import Features, Layout
 from credit.models.family import BadArray, Family, Params
-from credit.plan import Bayesian, FamilyPlan, Grid, Range, Value
+from credit.plan import Bayesian, FamilyPlan, Grid, PlanError, Range, Value
 
 PRUNE_AFTER_TRIALS = 4
 
@@ -104,7 +104,7 @@ def search(
     """Search as the plan says; the same inputs give the same trials.
 
     Raises:
-        ValueError: the plan names a parameter that the family does not have.
+        PlanError: the plan names a parameter that the family does not have.
     """
     _refuse_unknown(family, plan)
     validation = CrossValidation(family, features, bad, layout, folds, seed)
@@ -120,7 +120,7 @@ def search(
 def _refuse_unknown(family: Family, plan: FamilyPlan) -> None:
     unknown = sorted((plan.fixed.keys() | plan.search.values.keys()) - family.defaults.keys())
     if unknown:
-        raise ValueError(
+        raise PlanError(
             f"{family.title} has no parameter {', '.join(unknown)}; "
             f"it has {', '.join(family.defaults)}"
         )

@@ -30,6 +30,14 @@ from credit.search import Trial, search
 from credit.spec import Schema
 
 MOST_DIFFERENCE = 1e-5
+# What takes longest to fit comes first, so that families fitted side by side end together.
+SLOWEST_FIRST: tuple[FamilyName, ...] = (
+    "random_forest",
+    "network",
+    "xgboost",
+    "pca_logistic",
+    "woe_logistic",
+)
 
 
 class TrainingError(ValueError):

@@ -18,7 +18,7 @@ from typing import Annotated, cast, get_args
 import typer
 
 from credit.plan import FamilyName, PresetName
-from flows.console import MISUSED, exit_code, one_line, print_json, stderr
+from flows.commands.console import MISUSED, exit_code, one_line, print_json, stderr
 
 app = typer.Typer(
     name="creditloop",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from prefect import flow, get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
+from threadpoolctl import threadpool_limits
 
 from configs.datasets import load_spec, resolve_source
 from configs.settings import Settings, SettingsError, load_settings
@@ -17,7 +18,7 @@ from credit.package import Package, Provenance
 from credit.plan import FamilyName, PresetName, TrainingPlan
 from credit.spec import DatasetSpec
 from credit.splits import split
-from credit.training import Development, TrainedFamily, choose_champion, prepare
+from credit.training import SLOWEST_FIRST, Development, TrainedFamily, choose_champion, prepare
 from flows.results import TrainingResult, training_result
 from tasks.artifacts import publish_training
 from tasks.circumstances import requester, run_id
@@ -28,14 +29,6 @@ from tasks.provenance import provenance
 from tasks.publishing import attest, deploy, open_ledger_early, pack_bento, write_packages
 from tasks.record import Data, Fit, Training
 from tasks.tracking import open_store_early, register_champion, track_training
-
-SLOWEST_FIRST: tuple[FamilyName, ...] = (
-    "random_forest",
-    "network",
-    "xgboost",
-    "pca_logistic",
-    "woe_logistic",
-)
 
 
 @flow(
@@ -131,11 +124,16 @@ def _fit_all(
     development: Development,
     plan: TrainingPlan,
 ) -> list[TrainedFamily]:
-    """Fit side by side, the slow ones first, so that no core waits for the last."""
+    """Fit side by side, the slow ones first, so that no core waits for the last.
+
+    Each has one thread for linear algebra: more would fight over the cores, and the last bits of
+    a sum would depend on how many there are.
+    """
     arguments = (plan.presets[preset], quote(development), plan)
     by_cost = sorted(families, key=SLOWEST_FIRST.index)
-    running = {family: fit.submit(family, *arguments) for family in by_cost}
-    return [running[family].result() for family in families]
+    with threadpool_limits(1):
+        running = {family: fit.submit(family, *arguments) for family in by_cost}
+        return [running[family].result() for family in families]
 
 
 def _package(

@@ -13,7 +13,6 @@ from credit.models.design import FeatureTensors, TreeDesign
 from credit.models.family import BadArray, Family, Params
 from credit.models.trees import Tree, emit_sum
 
-
 # More rows make a tree of bounded size slower, hardly better.
 MOST_ROWS_PER_TREE = 25_000
 

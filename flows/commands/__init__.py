@@ -1,1 +1,1 @@
-"""The commands of the command line, one in each file."""
+"""The commands of the command line, one file and one `run` each, and what they share."""

@@ -4,8 +4,8 @@ import httpx
 
 from configs.datasets import load_spec
 from configs.settings import load_settings
+from flows.commands.console import stderr, stdout
 from flows.commands.train import show, train
-from flows.console import stderr, stdout
 
 NEXT_STEPS = """
 [bold]Where to look next[/]
@@ -27,7 +27,7 @@ def run(dataset: str | None) -> None:
     result = train(settings, dataset, "quick")
     show(result)
     console.rule("2. Serve the champion and score an applicant of the test rows", align="left")
-    from flows.applicants import test_applicant
+    from flows.commands.applicants import test_applicant
     from services.serve import running_service
 
     settings = settings.model_copy(update={"dataset": load_spec(dataset).name})

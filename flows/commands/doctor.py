@@ -3,8 +3,8 @@
 from dataclasses import asdict
 
 from configs.settings import load_settings
-from flows.console import NO, print_json, stdout
-from flows.diagnosis import diagnose
+from flows.commands.console import NO, print_json, stdout
+from flows.commands.diagnosis import diagnose
 
 SIGNS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failure": "[red]✗[/]"}
 

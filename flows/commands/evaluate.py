@@ -2,8 +2,8 @@
 
 from configs.datasets import load_spec
 from configs.settings import load_settings
-from flows.console import print_json, stdout
-from flows.inprocess import check_source, flows_ready
+from flows.commands.console import print_json, stdout
+from flows.local.inprocess import check_source, flows_ready
 from flows.packages import find_package
 
 
@@ -20,7 +20,7 @@ def run(dataset: str | None, data: str | None, digest: str | None, json: bool) -
     if json:
         print_json(result)
         return
-    from flows.tables import metrics
+    from flows.commands.tables import metrics
 
     console = stdout()
     console.print(

@@ -6,8 +6,8 @@ from rich.table import Table
 
 from configs.settings import Settings, load_settings
 from credit.package import PackageError
-from flows.console import print_json, stdout
-from flows.datasets import dataset_name
+from flows.commands.console import print_json, stdout
+from flows.commands.datasets import dataset_name
 from flows.packages import kept_digests
 from services.ledger import Deployment, open_ledger
 from services.model import VERSION_DIGITS

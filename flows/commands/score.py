@@ -9,10 +9,10 @@ from rich.table import Table
 
 from configs.settings import load_settings
 from credit.package import Package
-from flows.console import NO, print_json, stderr, stdout
-from flows.datasets import dataset_name
+from flows.commands.console import NO, print_json, stderr, stdout
+from flows.commands.datasets import dataset_name
+from flows.commands.scores import Score, score_file
 from flows.packages import find_package
-from flows.scores import Score, score_file
 from services.model import VERSION_DIGITS
 
 MOST_SHOWN = 20

@@ -1,9 +1,9 @@
 """creditloop serve."""
 
 from configs.settings import load_settings
-from flows.console import stderr
-from flows.datasets import dataset_name
-from flows.environment import set_quiet
+from flows.commands.console import stderr
+from flows.commands.datasets import dataset_name
+from flows.local.environment import set_quiet
 
 
 def run(dataset: str | None, host: str | None, port: int | None) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 from configs.datasets import load_spec
 from credit.draft import draft
 from credit.spec import FileSource, SpecError
-from flows.console import NO, print_json, stderr, stdout
-from flows.errors import UsageError
+from flows.commands.console import NO, print_json, stderr, stdout
+from flows.commands.errors import UsageError
 from tasks.sources import read_rows
 
 SUFFIXES = (".gz", ".csv", ".parquet")

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from configs.settings import Settings, load_settings
 from credit.plan import FamilyName, PresetName
-from flows.console import print_json, stdout
-from flows.inprocess import check_source, flows_ready
+from flows.commands.console import print_json, stdout
+from flows.local.inprocess import check_source, flows_ready
 
 if TYPE_CHECKING:
     from flows.results import TrainingResult
@@ -46,7 +46,7 @@ def train(
 
 def show(result: "TrainingResult") -> None:
     """The leaderboard and what became of the champion."""
-    from flows.tables import leaderboard
+    from flows.commands.tables import leaderboard
 
     console, champion = stdout(), result.champion
     console.print(leaderboard(result))

@@ -3,10 +3,10 @@
 import time
 
 from configs.settings import load_settings
-from flows.console import stderr
-from flows.environment import set_prefect_home, set_quiet
-from flows.processes import ProcessError
-from flows.stack import Ports, running_stack
+from flows.commands.console import stderr
+from flows.local.environment import set_prefect_home, set_quiet
+from flows.local.processes import ProcessError
+from flows.local.stack import Ports, running_stack
 
 WATCH_SECONDS = 1.0
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from credit.models import FAMILIES
-from credit.plan import FamilyPlan
+from credit.plan import FamilyPlan, PlanError
 from credit.search import search
 from tests.awkward import development
 
@@ -74,5 +74,5 @@ def test_a_pruned_trial_never_wins():
 
 
 def test_an_unknown_parameter_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"has no parameter trees; it has C, bins"):
+    with pytest.raises(PlanError, match=r"has no parameter trees; it has C, bins"):
         run("woe_logistic", {"search": {"method": "grid", "values": {"trees": [1]}}})

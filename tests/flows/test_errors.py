@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from configs.settings import ROOT, load_settings
-from flows.prefect_server import PrefectApi
-from flows.processes import ProcessError
+from flows.local.prefect_server import PrefectApi
+from flows.local.processes import ProcessError
 from tests.flows.command import creditloop, environment
 
 GERMAN = ROOT / "data" / "german-credit.csv"

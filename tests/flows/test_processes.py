@@ -3,7 +3,7 @@ import time
 import psutil
 import pytest
 
-from flows.processes import ProcessError, Server, free_port, is_free
+from flows.local.processes import ProcessError, Server, free_port, is_free
 
 SERVE = ["http.server", "--bind", "127.0.0.1"]
 

@@ -12,7 +12,7 @@ from configs.settings import load_settings
 from credit.features import from_frame
 from credit.scoring import Scorer
 from credit.validation import validate
-from flows.applicants import as_json
+from flows.commands.applicants import as_json
 from services.ledger import open_ledger
 from services.packages import write_package
 from services.serve import running_service

@@ -14,18 +14,19 @@ NO, MISUSED = 1, 2
 KNOWN_ERRORS: dict[str, dict[str, int]] = {
     "configs.settings": {"SettingsError": MISUSED},
     "credit.spec": {"SpecError": MISUSED},
+    "credit.plan": {"PlanError": MISUSED},
     "credit.validation": {"RowsError": MISUSED},
     "credit.splits": {"SplitError": MISUSED},
     "credit.training": {"TrainingError": MISUSED},
     "tasks.tracking": {"TrackingError": NO},
     "tasks.sources": {"SourceError": MISUSED},
-    "flows.errors": {"UsageError": MISUSED},
+    "flows.commands.errors": {"UsageError": MISUSED},
     "credit.package": {"PackageError": NO},
     "services.ledger": {"LedgerError": NO},
     "services.model": {"NoModelError": NO},
     "services.serve": {"ServiceError": NO},
     "services.bento": {"BentoError": NO},
-    "flows.processes": {"ProcessError": NO},
+    "flows.local.processes": {"ProcessError": NO},
     "mlflow.exceptions": {"MlflowException": NO},
 }
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from configs.settings import ROOT, Settings
-from flows.processes import LOOPBACK, ProcessError, Server, is_free
+from flows.local.processes import LOOPBACK, ProcessError, Server, is_free
 from services.serve import SERVICE, service_environment
 
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000

@@ -10,9 +10,9 @@ from configs.datasets import load_spec, resolve_source
 from configs.settings import Settings
 from credit.plan import FamilyName
 from credit.spec import FileSource
-from flows.console import stderr
-from flows.prefect_server import PrefectApi
-from flows.progress import shown_progress
+from flows.commands.console import stderr
+from flows.local.prefect_server import PrefectApi
+from flows.local.progress import shown_progress
 
 # What a family imports when it is first fitted, which takes seconds.
 LIBRARIES: dict[FamilyName, str] = {"xgboost": "xgboost", "network": "tensorflow"}

@@ -32,5 +32,5 @@ def set_prefect_home(settings: Settings) -> None:
 
 
 def set_prefect_silent() -> None:
-    """Prefect's lines off the console; its API gets them, and flows.progress shows ours."""
+    """Prefect's lines off the console; its API gets them, and flows.local.progress shows ours."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")

@@ -1,0 +1,1 @@
+"""Running Creditloop on one machine: servers as processes, flows in this process."""
