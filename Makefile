@@ -49,11 +49,12 @@ test-lendingclub: $(STAMP) ## run the tests on the LendingClub file that CREDITL
 	@$(BIN)/pytest -m lendingclub --durations=10
 
 .PHONY: check
-check: $(STAMP) ## check format, lint, types, layers
+check: $(STAMP) ## check format, lint, types, layers, dataset specs
 	$(BIN)/ruff format --check --quiet $(PACKAGES)
 	$(BIN)/ruff check --quiet $(PACKAGES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/creditloop spec --check configs/datasets/*.yaml
 
 .PHONY: format
 format: $(STAMP) ## format the code and mend what ruff can mend
