@@ -49,7 +49,7 @@ def read(source: FileSource | SqlSource, spec: DatasetSpec) -> pd.DataFrame:
         SourceError: the source cannot be read.
     """
     frame = read_rows(source, spec)
-    get_run_logger().info("%d rows read", len(frame))
+    get_run_logger().info("%s rows read", f"{len(frame):,}")
     return frame
 
 
@@ -71,7 +71,9 @@ def check(
     checked = validate(frame, spec)
     rejected, share = len(checked.rejected), checked.rejected_share
     path = write_quarantine(checked.rejected, quarantine) if rejected else None
-    get_run_logger().info("%d rows accepted, %d rejected", len(checked.rows), rejected)
+    get_run_logger().info(
+        "%s rows accepted, %s rejected", f"{len(checked.rows):,}", f"{rejected:,}"
+    )
     if share > most_rejected:
         raise RowsError(
             f"{rejected:,} of {len(frame):,} rows ({share:.1%}) were rejected, more than "

@@ -1,5 +1,10 @@
 """creditloop demo."""
 
+import os
+import shutil
+import sys
+from pathlib import Path
+
 import httpx
 
 from configs.datasets import load_spec
@@ -9,13 +14,12 @@ from flows.commands.train import show, train
 
 NEXT_STEPS = """
 [bold]Where to look next[/]
-  creditloop serve              the service until Ctrl-C, with its documentation at /docs
-  creditloop up                 Prefect, MLflow and the scorer: runs, trials, plots, schedules
-  creditloop score FILE         a whole file, without a server
-  creditloop spec FILE          a first dataset spec for data of your own
-  creditloop models             what is in production, and what was
-  {home}
-                                packages, ledger, tracking store and logs"""
+  {command} serve        the service until Ctrl-C, with its documentation at /docs
+  {command} up           Prefect, MLflow and the scorer: runs, trials, plots, schedules
+  {command} score FILE   a whole file, without a server
+  {command} spec FILE    a first dataset spec for data of your own
+  {command} models       what is in production, and what was
+  Packages, ledger, tracking store and logs are in {home}"""
 
 
 def run(dataset: str | None) -> None:
@@ -39,4 +43,12 @@ def run(dataset: str | None) -> None:
     console.print_json(data=request)
     console.print(f"{answer.status_code} {answer.reason_phrase}")
     console.print_json(data=answer.json())
-    console.print(NEXT_STEPS.format(home=settings.home), soft_wrap=True)
+    console.print(NEXT_STEPS.format(command=_command(), home=settings.home), soft_wrap=True)
+
+
+def _command() -> str:
+    """How to call creditloop from here: by its name, or by its path where that is not found."""
+    called = Path(sys.argv[0])
+    if shutil.which("creditloop") or not called.is_file():
+        return "creditloop"
+    return os.path.relpath(called)
