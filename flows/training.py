@@ -61,7 +61,7 @@ def training(
     development, described = _develop(checked, spec, settings.training)
     trained = _fit_all(chosen, preset, development, settings.training)
     made_from = provenance(spec, settings, preset, chosen, checked.fingerprint)
-    record = _package(trained, preset, made_from, described, settings)
+    record = _package(trained, development, preset, made_from, described, settings)
     plots = _plots(record, development)
     tracked = track_training(quote(record), plots, settings)
     bento = pack_bento(quote(record.champion), settings)
@@ -138,6 +138,7 @@ def _fit_all(
 
 def _package(
     trained: Sequence[TrainedFamily],
+    development: Development,
     preset: PresetName,
     made_from: Provenance,
     data: Data,
@@ -147,7 +148,7 @@ def _package(
     packages = [Package.build(data.dataset, each.family, each.graph, made_from) for each in trained]
     paths = write_packages(quote(packages), settings)
     fits = [
-        Fit(each, package.digest, path)
+        Fit(each, package.digest, path, _own_plots(each, development))
         for each, package, path in zip(trained, packages, paths, strict=True)
     ]
     champion = choose_champion(trained)
@@ -162,7 +163,17 @@ def _package(
     )
 
 
+def _own_plots(trained: TrainedFamily, development: Development) -> dict[str, bytes]:
+    """What a family's run in MLflow shows."""
+    bad, title = development.test.bad, trained.title
+    return {
+        "roc": roc_plot(bad, {title: trained.test}, title),
+        "calibration": calibration_plot(bad, trained.test, title),
+    }
+
+
 def _plots(record: Training, development: Development) -> dict[str, bytes]:
+    """All families' ROC curves, and how honest the champion's probabilities are."""
     bad, best = development.test.bad, record.champion.trained
     curves = {each.trained.title: each.trained.test for each in record.fits}
     return {

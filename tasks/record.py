@@ -32,11 +32,12 @@ class Data:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted family and the package that carries it."""
+    """A fitted family, the package that carries it, and its plots by name, as PNG bytes."""
 
     trained: TrainedFamily
     digest: str
     package: Path
+    plots: Mapping[str, bytes]
 
     @property
     def family(self) -> FamilyName:

@@ -168,6 +168,7 @@ def _track_fit(
             params=_params(trained.params),
         )
         client.log_artifacts(run_id, str(fit.package), "package")
+        _log_plots(client, run_id, fit.plots)
         for number, trial in enumerate(trained.trials, 1):
             _track_trial(client, experiment_id, run_id, number, trial)
     return run_id

@@ -85,6 +85,8 @@ def test_every_fit_and_every_trial_is_a_nested_run(client, result):
     fits = children(client, where["experiment_id"], where["run_id"])
     assert {run.data.tags["family"] for run in fits} == set(FAMILIES)
     for fit in fits:
+        kept = {file.path for file in client.list_artifacts(fit.info.run_id)}
+        assert kept == {"package", "plots"}
         trials = children(client, where["experiment_id"], fit.info.run_id)
         assert len(trials) == 2
         assert all(trial.data.tags["pruned"] == "false" for trial in trials)
