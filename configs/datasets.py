@@ -56,7 +56,7 @@ def load_spec(name: str) -> DatasetSpec:
     path = _find(name)
     try:
         content = SpecLoader(path.read_text(encoding="utf-8")).get_single_data()
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no such day, or no text
         raise SpecError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise SpecError(f"{path}: is empty or no mapping; `creditloop spec FILE` drafts a spec")

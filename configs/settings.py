@@ -4,9 +4,11 @@ Nothing is read at import: `load_settings()` reads, and what it returns is froze
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+import yaml
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -14,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     YamlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as UnreadableVariable
 
 from credit.plan import TrainingPlan
 from credit.spec import Frozen
@@ -99,17 +102,36 @@ def load_settings(**overrides: object) -> Settings:
 
     Raises:
         SettingsError: a key is unknown, a value is wrong, or the file named by CREDITLOOP_CONFIG
-            is not there.
+            is not there or no mapping in YAML.
     """
     for file in _files():
-        if not file.is_file():
-            raise SettingsError(
-                f"{CONFIG_VARIABLE}: {file} is not a file; name a YAML file or unset it"
-            )
+        _check_file(file)
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         raise SettingsError(describe(error, "settings")) from None
+    except UnreadableVariable as error:
+        raise SettingsError(
+            f"variables: {error}: expected JSON; correct it, or set single values such as "
+            "CREDITLOOP_TRAINING__SEED=1"
+        ) from None
+
+
+def _check_file(file: Path) -> None:
+    if not file.is_file():
+        raise SettingsError(
+            f"{CONFIG_VARIABLE}: {file} is not a file; name a YAML file or unset it"
+        )
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, ValueError) as error:  # ValueError: no such day, or no text
+        detail = " ".join(str(error).split())
+        raise SettingsError(f"{CONFIG_VARIABLE}: {file} cannot be read as YAML: {detail}") from None
+    if not isinstance(content, Mapping | None):
+        raise SettingsError(
+            f"{CONFIG_VARIABLE}: {file} is no mapping of settings; write lines such as "
+            "`dataset: german-credit`"
+        )
 
 
 def describe(error: ValidationError, source: str) -> str:
