@@ -14,6 +14,7 @@ from flows.commands.datasets import dataset_name
 from flows.commands.scores import Score, score_file
 from flows.packages import find_package
 from services.model import VERSION_DIGITS
+from tasks.files import replacing
 
 MOST_SHOWN = 20
 
@@ -66,8 +67,7 @@ def _show(scores: Sequence[Score], package: Package, output: Path | None) -> Non
 
 
 def _write(scores: Sequence[Score], output: Path) -> None:
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with output.open("w", encoding="utf-8", newline="") as file:
+    with replacing(output) as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Score)])
         writer.writeheader()
         writer.writerows(score.as_dict() for score in scores)

@@ -7,6 +7,7 @@ from credit.draft import draft
 from credit.spec import FileSource, SpecError
 from flows.commands.console import NO, print_json, stderr, stdout
 from flows.commands.errors import UsageError
+from tasks.files import replacing
 from tasks.sources import read_rows
 
 SUFFIXES = (".gz", ".csv", ".parquet")
@@ -27,7 +28,8 @@ def _draft(file: str, output: Path | None, json: bool) -> None:
         raise UsageError(f"{output} exists; name a new file or remove it first")
     text = draft(read_rows(FileSource(path=file)), _name(file), file)
     if output:
-        output.write_text(text, encoding="utf-8")
+        with replacing(output) as written:
+            written.write(text)
         stderr().print(f"Written to {output}; read and correct it, then --check it", soft_wrap=True)
     if json:
         print_json({"spec": text, "path": str(output) if output else None})
