@@ -15,10 +15,10 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from credit.expressions import FloatArray
+from credit.metrics import calibration_curve
 
 BadArray = NDArray[np.int8]
 
-CALIBRATION_GROUPS = 10
 BEST = "#0b5394"
 OTHERS = ("#e69138", "#6aa84f", "#a64d79", "#7f7f7f", "#45818e")
 REFERENCE = "#999999"
@@ -51,7 +51,7 @@ def roc_plot(bad: BadArray, probabilities: Mapping[str, FloatArray], best: str) 
 def calibration_plot(bad: BadArray, probability: FloatArray, title: str) -> bytes:
     """Observed bad rate against mean probability in groups of equal size, with 95% intervals.
 
-    The intervals are Wilson's. Few distinct probabilities give fewer groups.
+    The groups are those of the calibration error; the intervals are Wilson's.
     """
     figure, axes = _figure(
         f"Calibration on the test rows: {title}",
@@ -80,15 +80,12 @@ def calibration_plot(bad: BadArray, probability: FloatArray, title: str) -> byte
 def _groups(
     bad: BadArray, probability: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    edges = np.unique(np.quantile(probability, np.linspace(0, 1, CALIBRATION_GROUPS + 1)[1:-1]))
-    group = np.searchsorted(edges, probability, side="left")
-    points = []
-    for number in np.unique(group):
-        rows = group == number
-        bads, total = int(bad[rows].sum()), int(rows.sum())
-        interval = binomtest(bads, total).proportion_ci(method="wilson")
-        points.append((probability[rows].mean(), bads / total, interval.low, interval.high))
-    mean, rate, low, high = np.array(points).T
+    mean, rate, rows = calibration_curve(bad, probability)
+    intervals = [
+        binomtest(bads, total).proportion_ci(method="wilson")
+        for bads, total in zip(np.rint(rate * rows).astype(int), rows.astype(int), strict=True)
+    ]
+    low, high = np.array([(interval.low, interval.high) for interval in intervals]).T
     return mean, rate, low, high
 
 

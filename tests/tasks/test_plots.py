@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from credit.metrics import calibration_curve, evaluate
 from tasks.plots import _groups, calibration_plot, roc_plot
 
 BAD = np.array([0, 0, 1, 0, 1, 1], dtype=np.int8)
@@ -37,10 +38,14 @@ def test_groups_by_hand():
     assert (low[0], high[0]) == pytest.approx((0, 0.6576), abs=1e-4)
 
 
-def test_few_distinct_probabilities_give_fewer_groups():
-    mean, rate, *_ = _groups(BAD, np.array([0.2, 0.2, 0.2, 0.7, 0.7, 0.7]))
-    assert mean.tolist() == pytest.approx([0.2, 0.7])
-    assert rate.tolist() == pytest.approx([1 / 3, 2 / 3])
+def test_groups_give_the_reported_calibration_error():
+    generator = np.random.default_rng(5)
+    probability = generator.choice([0.02, 0.1, 0.3, 0.8], 997)  # ties across the groups' edges
+    bad = (generator.random(997) < probability**1.3).astype(np.int8)
+    mean, rate, *_ = _groups(bad, probability)
+    rows = calibration_curve(bad, probability)[2]
+    error = np.average(np.abs(rate - mean), weights=rows)
+    assert error == pytest.approx(evaluate(bad, probability, 20, 1)["calibration_error"].value)
 
 
 def test_one_probability_for_all_is_plotted():
