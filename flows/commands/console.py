@@ -7,11 +7,14 @@ from typing import Any
 from pydantic import BaseModel
 from rich.console import Console
 
+from tasks.urls import without_credentials
+
 NO, MISUSED = 1, 2
 
 # Module -> its errors that have a clear message, and the exit code each leads to. Only modules
 # that are loaded are asked: an error cannot come from another, and loading all takes seconds.
 KNOWN_ERRORS: dict[str, dict[str, int]] = {
+    "builtins": {"OSError": MISUSED},  # a file that may not be read or written
     "configs.settings": {"SettingsError": MISUSED},
     "credit.spec": {"SpecError": MISUSED},
     "credit.plan": {"PlanError": MISUSED},
@@ -58,8 +61,11 @@ def exit_code(error: BaseException) -> int | None:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's message without line breaks."""
-    return " ".join(str(error).split())
+    """An error's message without line breaks, and without what opens a server."""
+    message = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        message = f"{error.filename}: {error.strerror}"
+    return without_credentials(" ".join(message.split()))
 
 
 def _plain(result: object) -> Any:

@@ -19,6 +19,7 @@ from flows.local.processes import is_free
 from flows.local.stack import MLFLOW_PORT, PREFECT_PORT
 from services.ledger import LedgerError, open_ledger
 from services.model import VERSION_DIGITS, NoModelError, choose_package
+from tasks.urls import without_credentials
 
 State = Literal["ok", "warning", "failure"]
 OLDEST, NEWEST = (3, 11), (3, 13)
@@ -153,8 +154,8 @@ def _answers(check: str, url: str, remedy: str) -> Finding:
     try:
         httpx.get(url, timeout=10).raise_for_status()
     except httpx.HTTPError as error:
-        return Finding(check, "failure", f"{url}: {error}", remedy)
-    return Finding(check, "ok", url)
+        return Finding(check, "failure", without_credentials(f"{url}: {error}"), remedy)
+    return Finding(check, "ok", without_credentials(url))
 
 
 def _port(server: str, port: int, remedy: str) -> Finding:

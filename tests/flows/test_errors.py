@@ -102,6 +102,34 @@ def test_wrong_setting(tmp_path):
     assert "serving.port" in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("CREDITLOOP_CONFIG", "list.yaml"), ("CREDITLOOP_TRAINING", "{bad")]
+)
+def test_settings_that_cannot_be_read(tmp_path, name, value):
+    (tmp_path / "list.yaml").write_text("- dataset")
+    outcome = creditloop(tmp_path, "models", "--json", **{name: value})
+    assert outcome.code == 2
+    assert len(outcome.error_lines) == 1
+    assert outcome.json["error"]["kind"] == "SettingsError"
+
+
+def test_output_that_cannot_be_written(tmp_path):
+    (tmp_path / "taken").touch()
+    outcome = creditloop(tmp_path, "spec", GERMAN, "--output", "taken/x.yaml", "--json")
+    assert outcome.code == 2
+    assert outcome.error_lines == ["creditloop: taken: File exists"]
+    assert outcome.json["error"]["message"] == "taken: File exists"
+    assert creditloop(tmp_path, "spec", GERMAN, "--output", "no/such/x.yaml").code == 0
+    assert [path.name for path in (tmp_path / "no" / "such").iterdir()] == ["x.yaml"]
+
+
+def test_a_day_that_does_not_exist_in_a_spec(tmp_path):
+    (tmp_path / "spec.yaml").write_text("name: tiny\nversion: 2024-13-45\n")
+    outcome = creditloop(tmp_path, "spec", "--check", "spec.yaml")
+    assert outcome.code == 1
+    assert "cannot be read as YAML: month must be in 1..12" in outcome.err
+
+
 def test_data_that_cannot_be_trained_on(tmp_path, rows, up):
     """The flow itself fails over these, and the line is as clear as before it started."""
     all_empty = rows.assign(duration_in_month="")
