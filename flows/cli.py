@@ -61,11 +61,18 @@ def train(
     ] = None,
     data: Data = None,
     promote: Annotated[
-        bool, typer.Option(help="Put the champion into production.", show_default=True)
+        bool,
+        typer.Option(
+            help="Replace the model in production, or only keep the champion.", show_default=True
+        ),
     ] = True,
     json: Json = False,
 ) -> None:
-    """Train all families on a data set, choose the champion and put it into production."""
+    """Train all families on a data set, choose the champion and put it into production.
+
+    The champion is the best of this training. It replaces the model in production without being
+    compared with it: gates come with a later version. With --no-promote it is only kept.
+    """
     from flows.commands.train import run
 
     run(dataset, preset, cast(list[FamilyName] | None, family), data, promote, json)

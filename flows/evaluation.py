@@ -2,7 +2,8 @@
 
 import numpy as np
 import pandas as pd
-from prefect import flow
+from prefect import flow, get_run_logger
+from prefect.runtime import flow_run
 from prefect.utilities.annotations import quote
 
 from configs.datasets import load_spec, resolve_source
@@ -17,45 +18,71 @@ from credit.scoring import Scorer
 from credit.spec import DatasetSpec
 from credit.splits import split
 from credit.validation import RowsError
-from flows.packages import find_package
+from flows.packages import find_package_of
 from flows.results import EvaluationResult, evaluation_result
 from tasks.artifacts import publish_evaluation
 from tasks.circumstances import run_id
 from tasks.data import CheckedRows, check, quarantine_path, read
 from tasks.plots import calibration_plot, roc_plot
+from tasks.provenance import schema_sum, training_warnings
 from tasks.record import Evaluation
 from tasks.tracking import track_evaluation
 
 
-@flow(name="evaluation", flow_run_name="evaluate {dataset}")
+def _run_name() -> str:
+    return f"evaluate {flow_run.parameters['dataset'] or load_settings().dataset}"
+
+
+@flow(name="evaluation", flow_run_name=_run_name)
 def evaluation(
-    dataset: str = "taiwan-default", data: str | None = None, digest: str | None = None
+    dataset: str | None = None, data: str | None = None, digest: str | None = None
 ) -> EvaluationResult:
     """Measure a package on the test part of its data set, or on all rows of a file.
 
+    Rows are read, checked and labelled by the package's own schema; only where they lie is taken
+    from the spec.
+
     Args:
-        dataset: german-credit, lendingclub-2007-2011, taiwan-default, or the path of a spec.
+        dataset: german-credit, lendingclub-2007-2011, taiwan-default, or the path of a spec;
+            the data set of the settings unless given.
         data: A csv, csv.gz or parquet file whose rows are all used, instead of the test part.
         digest: The package's digest or its beginning; the one in production unless given.
     """
-    settings, spec = load_settings(), load_spec(dataset)
-    package = find_package(settings, spec.name, digest)
-    frame = read(resolve_source(spec, data), spec)
+    settings = load_settings()
+    spec = load_spec(dataset or settings.dataset)
+    package = find_package_of(settings, spec.name, digest)
+    frame = read(resolve_source(spec, data), package.schema)
     quarantine = quarantine_path(settings, spec.name, run_id())
-    checked = check(quote(frame), spec, settings.training.most_rejected, quarantine)
-    record, plots = _judge(package, checked, spec, settings.training, whole=data is not None)
+    checked = check(quote(frame), package.schema, settings.training.most_rejected, quarantine)
+    notes = _notes(package, spec)
+    record, plots = _judge(package, checked, settings.training, notes, whole=data is not None)
+    for warning in record.warnings:
+        get_run_logger().warning("%s", warning)
     tracked = track_evaluation(quote(record), plots, settings)
     publish_evaluation(quote(record), tracked, plots)
     return evaluation_result(record, settings.packages / package.digest, tracked)
 
 
+def _notes(package: Package, spec: DatasetSpec) -> tuple[str, ...]:
+    if schema_sum(spec) == package.manifest.spec:
+        return ()
+    changed = f"The spec of {spec.name} has changed since the training"
+    return (f"{changed}; rows are checked and judged by the package's own.",)
+
+
 def _judge(
-    package: Package, checked: CheckedRows, spec: DatasetSpec, plan: TrainingPlan, whole: bool
+    package: Package,
+    checked: CheckedRows,
+    plan: TrainingPlan,
+    notes: tuple[str, ...],
+    *,
+    whole: bool,
 ) -> tuple[Evaluation, dict[str, bytes]]:
     """Score the rows and compare with what became of them."""
-    labels = label(checked.rows, spec)
+    schema = package.schema
+    labels = label(checked.rows, schema)
     used = (
-        labels.matured if whole else split(checked.rows, labels, spec, plan.splits).part == "test"
+        labels.matured if whole else split(checked.rows, labels, schema, plan.splits).part == "test"
     )
     bad = labels.bad[used]
     if len(np.unique(bad)) < 2:
@@ -71,7 +98,7 @@ def _judge(
     }
     record = Evaluation(
         run_id=run_id(),
-        dataset=spec.name,
+        dataset=schema.name,
         family=package.manifest.family,
         digest=package.digest,
         fingerprint=checked.fingerprint,
@@ -82,6 +109,8 @@ def _judge(
         rows=len(bad),
         bad_rate=float(bad.mean()),
         metrics=evaluate(bad, probability, plan.bootstrap_samples, plan.seed),
+        warnings=training_warnings(package, checked.fingerprint, plan, whole=whole),
+        notes=notes,
     )
     return record, plots
 

@@ -2,7 +2,7 @@
 
 from configs.settings import Settings
 from credit.package import Package, PackageError
-from services.model import choose_package
+from services.model import VERSION_DIGITS, choose_package
 from services.packages import read_package
 
 DIGEST_LENGTH = 64
@@ -24,6 +24,17 @@ def find_package(settings: Settings, dataset: str, digest: str | None = None) ->
             "`creditloop models` lists them"
         )
     return read_package(settings.packages / found[0], found[0])
+
+
+def find_package_of(settings: Settings, dataset: str, digest: str | None = None) -> Package:
+    """As find_package, but refused with PackageError when it is another data set's."""
+    package = find_package(settings, dataset, digest)
+    if package.schema.name != dataset:
+        raise PackageError(
+            f"package {package.digest[:VERSION_DIGITS]} is of {package.schema.name}, not of "
+            f"{dataset}; name its data set"
+        )
+    return package
 
 
 def kept_digests(settings: Settings) -> list[str]:

@@ -96,6 +96,7 @@ class TrainingResult(Frozen):
     package: PackageResult
     quarantined: Quarantined
     rows: dict[str, int]
+    bad_rates: dict[str, float]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     mlflow: MlflowResult
@@ -105,7 +106,10 @@ class TrainingResult(Frozen):
 
 
 class EvaluationResult(Frozen):
-    """How a package does on rows with known outcomes."""
+    """How a package does on rows with known outcomes.
+
+    `warnings` say why the package may have been trained on these rows.
+    """
 
     run_id: str
     dataset: str
@@ -116,6 +120,8 @@ class EvaluationResult(Frozen):
     bad_rate: float
     metrics: dict[str, Interval]
     quarantined: Quarantined
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     mlflow: MlflowResult
 
 
@@ -143,6 +149,7 @@ def training_result(
         package=PackageResult(path=champion.package, digest=champion.digest),
         quarantined=Quarantined.of(training.data),
         rows=dict(training.data.rows),
+        bad_rates=dict(training.data.bad_rates),
         warnings=training.data.warnings,
         notes=training.data.notes,
         mlflow=MlflowResult.of(tracked, model_version),
@@ -164,5 +171,7 @@ def evaluation_result(record: Evaluation, package: Path, tracked: Tracked) -> Ev
         bad_rate=record.bad_rate,
         metrics=dict(record.metrics),
         quarantined=Quarantined.of(record),
+        warnings=record.warnings,
+        notes=record.notes,
         mlflow=MlflowResult.of(tracked),
     )

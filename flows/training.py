@@ -4,8 +4,10 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
+from typing import get_args
 
 from prefect import flow, get_run_logger
+from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 from threadpoolctl import threadpool_limits
@@ -17,7 +19,7 @@ from credit.leakage import leakage_warnings
 from credit.package import Package, Provenance
 from credit.plan import FamilyName, PresetName, TrainingPlan
 from credit.spec import DatasetSpec
-from credit.splits import split
+from credit.splits import Part, split
 from credit.training import SLOWEST_FIRST, Development, TrainedFamily, choose_champion, prepare
 from flows.results import TrainingResult, training_result
 from tasks.artifacts import publish_training
@@ -28,16 +30,21 @@ from tasks.plots import calibration_plot, roc_plot
 from tasks.provenance import provenance
 from tasks.publishing import attest, deploy, open_ledger_early, pack_bento, write_packages
 from tasks.record import Data, Fit, Training
-from tasks.tracking import open_store_early, register_champion, track_training
+from tasks.tracking import name_champion, open_store_early, register_champion, track_training
+
+
+def _run_name() -> str:
+    given = flow_run.parameters
+    return f"train {given['dataset'] or load_settings().dataset} {given['preset']}"
 
 
 @flow(
     name="training",
-    flow_run_name="train {dataset} {preset}",
+    flow_run_name=_run_name,
     task_runner=ThreadPoolTaskRunner(max_workers=os.cpu_count() or 1),
 )
 def training(
-    dataset: str = "taiwan-default",
+    dataset: str | None = None,
     preset: PresetName = "quick",
     families: list[FamilyName] | None = None,
     data: str | None = None,
@@ -45,15 +52,21 @@ def training(
 ) -> TrainingResult:
     """Train every family on a data set, choose the champion and put it in production.
 
+    The champion is the best of this training. It replaces the model in production without being
+    compared with it; gates come with a later version.
+
     Args:
-        dataset: german-credit, lendingclub-2007-2011, taiwan-default, or the path of a spec.
+        dataset: german-credit, lendingclub-2007-2011, taiwan-default, or the path of a spec;
+            the data set of the settings unless given.
         preset: How far to search. The quick one is for a first look, the full one for production.
         families: Which families to train; all of the preset unless some are named.
         data: A csv, csv.gz or parquet file, or a glob of parts, instead of the spec's source.
-        promote: Whether the champion goes into production; otherwise it is only kept.
+        promote: Whether the champion replaces the model in production, without being compared
+            with it; otherwise it is only kept.
     """
     started = time.monotonic()
-    settings, spec = load_settings(), load_spec(dataset)
+    settings = load_settings()
+    spec = load_spec(dataset or settings.dataset)
     chosen = _choose(families, preset, settings.training)
     open_store_early(settings)
     open_ledger_early(settings)
@@ -65,11 +78,13 @@ def training(
     plots = _plots(record, development)
     tracked = track_training(quote(record), plots, settings)
     bento = pack_bento(quote(record.champion), settings)
-    version = register_champion(quote(record), tracked, promote, settings)
+    version = register_champion(quote(record), tracked, settings)
     attest(quote(record), tracked, version, bento, settings)
     publish_training(quote(record), tracked, plots)
     if promote:
+        # The ledger decides what serves; MLflow follows, so it may lag behind but never lead.
         deploy(quote(record), settings)
+        name_champion(record.dataset, version, settings)
     return training_result(record, tracked, version, bento, promote, time.monotonic() - started)
 
 
@@ -103,10 +118,12 @@ def _develop(
     labels = label(checked.rows, spec)
     parts = split(checked.rows, labels, spec, plan.splits)
     leaks = leakage_warnings(checked.rows, labels.bad, parts.part, spec)
+    counts = Counter(parts.part.tolist())
     described = Data(
         dataset=spec,
         fingerprint=checked.fingerprint,
-        rows=dict(Counter(parts.part.tolist())),
+        rows={part: counts[part] for part in get_args(Part) if part in counts},
+        bad_rates={part: summary.bad_rate for part, summary in parts.summary.items()},
         rejected=checked.rejected,
         rejected_share=checked.rejected_share,
         quarantine=checked.quarantine,

@@ -16,6 +16,7 @@ from prefect.artifacts import (
 from prefect.cache_policies import NO_CACHE
 
 from credit.metrics import Interval
+from services.model import VERSION_DIGITS
 from tasks.record import Data, Evaluation, Tracked, Training
 
 METRIC_TITLES = {
@@ -43,7 +44,8 @@ def publish_training(training: Training, tracked: Tracked, plots: Mapping[str, b
     create_table_artifact(
         metrics_table(champion.test),
         key=f"{dataset}-champion",
-        description=f"{champion.trained.title} on the test rows, package {champion.digest[:12]}",
+        description=f"{champion.trained.title} on the test rows, "
+        f"package {champion.digest[:VERSION_DIGITS]}",
     )
     create_markdown_artifact(
         data_text(training.data),
@@ -56,11 +58,17 @@ def publish_training(training: Training, tracked: Tracked, plots: Mapping[str, b
 
 @task(name="publish artifacts", cache_policy=NO_CACHE)
 def publish_evaluation(record: Evaluation, tracked: Tracked, plots: Mapping[str, bytes]) -> None:
-    """Metrics and plots of an evaluation."""
+    """Metrics, rows, warnings and plots of an evaluation."""
     create_table_artifact(
         metrics_table(record.metrics),
         key=f"{record.dataset}-evaluation",
-        description=f"Package {record.digest[:12]} on {record.rows:,} rows ({record.rows_from})",
+        description=f"Package {record.digest[:VERSION_DIGITS]} on {record.rows:,} rows "
+        f"({record.rows_from})",
+    )
+    create_markdown_artifact(
+        evaluated_text(record),
+        key=f"{record.dataset}-evaluation-data",
+        description="Rows, warnings and notes",
     )
     _publish_plots(f"{record.dataset}-evaluation", plots)
     _publish_link(f"{record.dataset}-evaluation", tracked)
@@ -74,7 +82,7 @@ def leaderboard_table(training: Training) -> list[dict[str, str]]:
             "Validation AUC": str(fit.trained.metrics["validation"]["auc"]),
             **{f"Test {METRIC_TITLES[name]}": str(fit.test[name]) for name in LEADERBOARD_METRICS},
             "Seconds": f"{fit.trained.seconds:.1f}",
-            "Package": fit.digest[:12],
+            "Package": fit.digest[:VERSION_DIGITS],
         }
         for fit in training.fits
     ]
@@ -95,8 +103,29 @@ def metrics_table(metrics: Mapping[str, Interval]) -> list[dict[str, str]]:
 
 def data_text(data: Data) -> str:
     """Rows of each part, then warnings and notes, in Markdown."""
-    counts = ", ".join(f"{name} {count:,}" for name, count in data.rows.items())
-    lines = [f"**Rows**: {counts}; {data.rejected:,} rejected ({data.rejected_share:.2%})", ""]
+    return _text(rows_text(data.rows, data.bad_rates), data)
+
+
+def evaluated_text(record: Evaluation) -> str:
+    """The rows that were used, then warnings and notes, in Markdown."""
+    used = {record.rows_from: record.rows}
+    return _text(rows_text(used, {record.rows_from: record.bad_rate}), record)
+
+
+def rows_text(rows: Mapping[str, int], bad_rates: Mapping[str, float]) -> str:
+    """How many rows each part has, and how many of them are bad where that is known.
+
+    >>> rows_text({"train": 1200, "gap": 30}, {"train": 0.221})
+    'train 1,200 (22.1% bad), gap 30'
+    """
+    return ", ".join(
+        f"{name} {count:,}" + (f" ({bad_rates[name]:.1%} bad)" if name in bad_rates else "")
+        for name, count in rows.items()
+    )
+
+
+def _text(rows: str, data: Data | Evaluation) -> str:
+    lines = [f"**Rows**: {rows}; {data.rejected:,} rejected ({data.rejected_share:.2%})", ""]
     if data.quarantine:
         lines.append(f"- Rejected rows with their reasons: `{data.quarantine}`")
     lines += [f"- **Warning**: {warning}" for warning in data.warnings]

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from sqlalchemy.exc import OperationalError
 
 from configs.settings import Settings
-from credit.spec import DatasetSpec, FileSource, SqlSource
+from credit.spec import FileSource, Schema, SqlSource
 from credit.validation import RowsError, validate
 from tasks.quarantine import write_quarantine
 from tasks.sources import SourceError, fingerprint, read_rows
@@ -36,19 +36,19 @@ def _is_transient(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
 
 @task(
     name="read rows",
-    task_run_name="read {spec.name}",
+    task_run_name="read {schema.name}",
     cache_policy=NO_CACHE,
     retries=2,
     retry_delay_seconds=[1, 5],
     retry_condition_fn=_is_transient,
 )
-def read(source: FileSource | SqlSource, spec: DatasetSpec) -> pd.DataFrame:
+def read(source: FileSource | SqlSource, schema: Schema) -> pd.DataFrame:
     """Read all rows of the source.
 
     Raises:
         SourceError: the source cannot be read.
     """
-    frame = read_rows(source, spec)
+    frame = read_rows(source, schema)
     get_run_logger().info("%s rows read", f"{len(frame):,}")
     return frame
 
@@ -58,9 +58,9 @@ def quarantine_path(settings: Settings, dataset: str, run: str) -> Path:
     return settings.home / "quarantine" / f"{dataset}-{run}.csv"
 
 
-@task(name="check rows", task_run_name="check {spec.name}", cache_policy=NO_CACHE)
+@task(name="check rows", task_run_name="check {schema.name}", cache_policy=NO_CACHE)
 def check(
-    frame: pd.DataFrame, spec: DatasetSpec, most_rejected: float, quarantine: Path
+    frame: pd.DataFrame, schema: Schema, most_rejected: float, quarantine: Path
 ) -> CheckedRows:
     """Validate rows; rejected ones go to the quarantine file with their reasons.
 
@@ -68,7 +68,7 @@ def check(
         RowsError: a column is missing, or a larger share than `most_rejected` was rejected; the
             quarantine file is there in the second case.
     """
-    checked = validate(frame, spec)
+    checked = validate(frame, schema)
     rejected, share = len(checked.rejected), checked.rejected_share
     path = write_quarantine(checked.rejected, quarantine) if rejected else None
     get_run_logger().info(

@@ -33,7 +33,7 @@ def write_packages(packages: Sequence[Package], settings: Settings) -> list[Path
 def attest(
     training: Training, tracked: Tracked, model_version: str, bento: str, settings: Settings
 ) -> Path:
-    """Store beside the champion's package what depends on the run that made it."""
+    """Store beside the champion's package what depends on this run; each run has its own."""
     champion = training.champion
     attestation = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -49,7 +49,8 @@ def attest(
         "parity": champion.trained.parity,
         "leaderboard": [_line(fit) for fit in training.fits],
     }
-    return write_attestation(settings.packages, champion.digest, attestation)
+    name = f"{champion.digest}.{training.run_id}"
+    return write_attestation(settings.packages, name, attestation)
 
 
 @task(name="build Bento", task_run_name="build Bento of {champion.family}", cache_policy=NO_CACHE)

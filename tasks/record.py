@@ -15,7 +15,8 @@ from credit.training import TrainedFamily
 class Data:
     """The rows that were trained on.
 
-    rows: how many rows each part of the split has.
+    rows: how many rows each part of the split has, in the order of their use.
+    bad_rates: share of bad rows, from 0 to 1, of each part that is modelled on.
     rejected_share: share of all rows that were set aside, from 0 to 1; `quarantine` has them.
     warnings, notes: what splits and leakage tripwires say.
     """
@@ -23,6 +24,7 @@ class Data:
     dataset: DatasetSpec
     fingerprint: str
     rows: Mapping[str, int]
+    bad_rates: Mapping[str, float]
     rejected: int
     rejected_share: float
     quarantine: Path | None
@@ -75,7 +77,10 @@ class Training:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a package did on rows with known outcomes; `rows_from` says which."""
+    """How a package did on rows with known outcomes; `rows_from` says which.
+
+    warnings: why the package may have been trained on these rows; notes: what else to know.
+    """
 
     run_id: str
     dataset: str
@@ -89,6 +94,8 @@ class Evaluation:
     rows: int
     bad_rate: float
     metrics: Mapping[str, Interval]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)

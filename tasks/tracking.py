@@ -23,6 +23,7 @@ from configs.settings import Settings
 from credit.metrics import Interval
 from credit.training import Trial
 from tasks.record import Data, Evaluation, Fit, Tracked, Training
+from tasks.urls import without_credentials
 
 CHAMPION = "champion"
 DIGEST = "creditloop.digest"
@@ -51,8 +52,10 @@ def open_store(settings: Settings) -> MlflowClient:
     except MlflowException as error:
         reason = str(error).rpartition(": ")[2].rstrip("')\"")
         raise TrackingError(
-            f"MLflow does not answer at {settings.tracking_uri} ({reason}); start it, or correct "
-            "or unset CREDITLOOP_TRACKING_URL"
+            without_credentials(
+                f"MLflow does not answer at {settings.tracking_uri} ({reason}); start it, or "
+                "correct or unset CREDITLOOP_TRACKING_URL"
+            )
         ) from None
     return client
 
@@ -97,14 +100,12 @@ def track_training(training: Training, plots: Mapping[str, bytes], settings: Set
     retries=2,
     retry_delay_seconds=[2, 10],
 )
-def register_champion(
-    training: Training, tracked: Tracked, promote: bool, settings: Settings
-) -> str:
-    """Register the champion's package as a model version; a promoted one gets the alias.
+def register_champion(training: Training, tracked: Tracked, settings: Settings) -> str:
+    """Register the champion's package as a model version.
 
     The same package again keeps its version, so a repeated run changes nothing.
     """
-    client, name = open_store(settings), f"creditloop-{training.dataset}"
+    client, name = open_store(settings), _model_name(training.dataset)
     version = _registered_version(client, name, training.champion.digest)
     if version is None:
         run = client.get_run(tracked.family_runs[training.champion.family])
@@ -114,9 +115,19 @@ def register_champion(
             run_id=run.info.run_id,
             tags={DIGEST: training.champion.digest, "family": training.champion.family},
         ).version
-    if promote:
-        client.set_registered_model_alias(name, CHAMPION, str(version))
     return str(version)
+
+
+@task(
+    name="name champion",
+    task_run_name="name version {version} champion of {dataset}",
+    cache_policy=NO_CACHE,
+    retries=2,
+    retry_delay_seconds=[2, 10],
+)
+def name_champion(dataset: str, version: str, settings: Settings) -> None:
+    """Point the alias `champion` at a version, once the ledger has it in production."""
+    open_store(settings).set_registered_model_alias(_model_name(dataset), CHAMPION, version)
 
 
 @task(
@@ -199,6 +210,10 @@ def _experiment(client: MlflowClient, dataset: str, settings: Settings) -> str:
         return str(experiment.experiment_id)
 
 
+def _model_name(dataset: str) -> str:
+    return f"creditloop-{dataset}"
+
+
 def _registered_version(client: MlflowClient, name: str, digest: str) -> str | None:
     try:
         client.create_registered_model(name)
@@ -272,5 +287,5 @@ def _params(params: Mapping[str, Any]) -> list[Param]:
 
 
 def _url(settings: Settings, experiment_id: str, run_id: str) -> str:
-    server = settings.tracking_url.rstrip("/")
+    server = without_credentials(settings.tracking_url).rstrip("/")
     return f"{server}/#/experiments/{experiment_id}/runs/{run_id}" if server else ""

@@ -1,5 +1,8 @@
 """Tables for people."""
 
+from collections.abc import Sequence
+
+from rich.console import Console
 from rich.table import Table
 
 from credit.metrics import Interval
@@ -11,8 +14,8 @@ COLUMNS = {"auc": "AUC", "ks": "KS", "brier": "Brier"}
 def leaderboard(result: TrainingResult) -> Table:
     """Families from the best on validation down, with test metrics and their intervals."""
     table = Table(
-        title=f"{result.dataset}, {result.preset}: AUC on validation, the rest on test with "
-        "95% intervals",
+        title=f"{result.dataset}, {result.preset}: metrics on test with 95% intervals;\n"
+        "Valid. is the AUC on validation, by which the champion is chosen",
         title_justify="left",
         box=None,
         padding=(0, 1, 0, 0),
@@ -30,6 +33,26 @@ def leaderboard(result: TrainingResult) -> Table:
             style="bold" if is_champion else None,
         )
     return table
+
+
+def tied(result: TrainingResult) -> list[str]:
+    """The families whose AUC on test has an interval that overlaps the champion's."""
+    best = result.champion.metrics["auc"]
+    return [
+        line.family
+        for line in result.leaderboard
+        if line.family != result.champion.family
+        and line.metrics["auc"].low <= best.high
+        and line.metrics["auc"].high >= best.low
+    ]
+
+
+def print_remarks(console: Console, warnings: Sequence[str], notes: Sequence[str]) -> None:
+    """A line for each warning, then for each note."""
+    for warning in warnings:
+        console.print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+    for note in notes:
+        console.print(f"Note: {note}", markup=False, soft_wrap=True)
 
 
 def metrics(values: dict[str, Interval]) -> Table:

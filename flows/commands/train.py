@@ -45,17 +45,23 @@ def train(
 
 
 def show(result: "TrainingResult") -> None:
-    """The leaderboard and what became of the champion."""
-    from flows.commands.tables import leaderboard
+    """The leaderboard, the rows, what to know of them, and what became of the champion."""
+    from flows.commands.tables import leaderboard, print_remarks, tied
+    from tasks.artifacts import rows_text
 
     console, champion = stdout(), result.champion
     console.print(leaderboard(result))
-    if result.quarantined.rows:
+    alike = tied(result)
+    if alike:
         console.print(
-            f"{result.quarantined.rows:,} rows ({result.quarantined.share:.2%}) were set aside: "
-            f"{result.quarantined.path}",
+            f"This test part does not tell {', '.join(alike)} from the champion: the intervals "
+            "of their AUC overlap.",
             soft_wrap=True,
         )
+    rows, rejected = rows_text(result.rows, result.bad_rates), result.quarantined
+    reasons = f" ({rejected.share:.2%}), see {rejected.path}" if rejected.rows else ""
+    console.print(f"Rows: {rows}; {rejected.rows:,} rejected{reasons}", soft_wrap=True)
+    print_remarks(console, result.warnings, result.notes)
     state = "in production" if result.deployed else "kept, not in production"
     console.print(f"Champion: [bold]{champion.title}[/], version {champion.version}, {state}")
     console.print(f"Package:  {result.package.path}", soft_wrap=True)

@@ -1,15 +1,19 @@
 """Help, spec, doctor, evaluate and demo."""
 
 import json
+import re
 import subprocess
 import sys
 import time
+from unittest.mock import patch
 
 import pytest
 import yaml
+from mlflow import MlflowClient
 
-from configs.settings import ROOT
+from configs.settings import ROOT, load_settings
 from credit.plan import FamilyName
+from services.ledger import LedgerError
 from tests.flows.command import creditloop, creditloop_here
 from tests.flows.conftest import DATASET
 
@@ -82,9 +86,10 @@ def test_doctor_finds_what_is_wrong(tmp_path):
         tmp_path,
         "doctor",
         CREDITLOOP_LEDGER_URL="sqlite:////proc/none/ledger.db",
-        CREDITLOOP_TRACKING_URL="http://127.0.0.1:9",
+        CREDITLOOP_TRACKING_URL="http://ada:s3cret@127.0.0.1:9",
     )
     assert outcome.code == 1
+    assert "s3cret" not in outcome.out + outcome.err
     failures = [line for line in outcome.out.splitlines() if line.startswith("✗")]
     assert [line.partition(":")[0] for line in failures] == [
         "✗ ledger",
@@ -104,10 +109,36 @@ def test_evaluate_repeats_the_metrics_of_the_training(trained, up, api, capfd):
     assert {f"{DATASET}-evaluation", f"{DATASET}-evaluation-roc"} <= keys
     expected = trained.outcome.json["champion"]["metrics"]
     assert outcome.json["rows"] == trained.outcome.json["rows"]["test"]
+    assert outcome.json["warnings"] == outcome.json["notes"] == []
     for name in ("auc", "ks", "brier"):
         assert outcome.json["metrics"][name]["value"] == pytest.approx(
             expected[name]["value"], abs=1e-5
         )
+
+
+def test_evaluate_goes_by_the_package_when_the_spec_is_edited(trained, tmp_path, up, capfd):
+    spec = yaml.safe_load((ROOT / "configs" / "datasets" / "german-credit.yaml").read_text())
+    del spec["columns"]["duration_in_month"]
+    (tmp_path / "edited.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    edited = ("evaluate", "--dataset", tmp_path / "edited.yaml", "--json")
+    outcome = creditloop_here(trained.home, up.api, capfd, *edited)
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["warnings"] == []
+    assert "The spec of german-credit has changed since" in outcome.json["notes"][0]
+    auc = trained.outcome.json["champion"]["metrics"]["auc"]["value"]
+    assert outcome.json["metrics"]["auc"]["value"] == pytest.approx(auc, abs=1e-5)
+
+
+def test_evaluate_warns_of_rows_that_may_have_been_trained_on(trained, up, capfd):
+    evaluate = ("evaluate", "--dataset", DATASET)
+    same = (*evaluate, "--data", ROOT / "data" / "german-credit.csv", "--json")
+    outcome = creditloop_here(trained.home, up.api, capfd, *same)
+    (warning,) = outcome.json["warnings"]
+    assert warning.endswith("the file holds the data of the training.")
+    salt = {"CREDITLOOP_TRAINING__SPLITS__SALT": "other"}
+    outcome = creditloop_here(trained.home, up.api, capfd, *evaluate, **salt)
+    assert outcome.code == 0, outcome.err
+    assert "Warning: These rows may have been trained on: the training settings" in outcome.out
 
 
 def test_demo_goes_from_nothing_to_a_scored_application(tmp_path, up, capfd):
@@ -121,6 +152,14 @@ def test_demo_goes_from_nothing_to_a_scored_application(tmp_path, up, capfd):
         assert words in outcome.out
     assert '"probability_of_default": 0.' in outcome.out
     assert "Where to look next" in outcome.out
+    assert "Valid. is the AUC on validation, by which the champion is chosen" in outcome.out
+    assert "This test part does not tell " in outcome.out  # 200 rows
+    rows = next(line for line in outcome.out.splitlines() if line.startswith("Rows: "))
+    assert re.fullmatch(
+        r"Rows: train \d+ \(\d+\.\d% bad\), validation \d+ \(\d+\.\d% bad\), "
+        r"test \d+ \(\d+\.\d% bad\); 0 rejected",
+        rows,
+    )
 
 
 def test_training_without_promotion_deploys_nothing(tmp_path, up, capfd):
@@ -131,6 +170,24 @@ def test_training_without_promotion_deploys_nothing(tmp_path, up, capfd):
     models = creditloop(tmp_path, "models", "--dataset", DATASET, "--json").json
     assert models["current"] is None
     assert [kept["digest"] for kept in models["packages"]] == [outcome.json["package"]["digest"]]
+
+
+def test_mlflow_follows_the_ledger_and_a_rerun_completes(tmp_path, up, capfd):
+    train = ("train", "--dataset", DATASET, "--family", "woe_logistic", "--json")
+    with patch("flows.training.deploy", side_effect=LedgerError("disk full")):
+        failed = creditloop_here(tmp_path, up.api, capfd, *train)
+    assert failed.json["error"] == {"kind": "LedgerError", "message": "disk full"}
+    settings = load_settings(home=tmp_path)
+    client = MlflowClient(settings.tracking_uri, settings.tracking_uri)
+    assert client.get_registered_model(f"creditloop-{DATASET}").aliases == {}
+    again = creditloop_here(tmp_path, up.api, capfd, *train)
+    assert again.code == 0, again.err
+    version = again.json["mlflow"]["model_version"]
+    aliases = client.get_registered_model(f"creditloop-{DATASET}").aliases
+    assert {name: str(named) for name, named in aliases.items()} == {"champion": version}
+    attested = {path.name for path in settings.packages.glob("*.attestation.json")}
+    assert len(attested) == 2  # each run has its own
+    assert f"{again.json['package']['digest']}.{again.json['run_id']}.attestation.json" in attested
 
 
 def test_unreachable_ledger_stops_a_training_before_it_fits(tmp_path, up, capfd):
@@ -152,9 +209,10 @@ def test_unreachable_mlflow_says_what_to_correct(tmp_path, up, capfd):
         up.api,
         capfd,
         *("train", "--dataset", DATASET, "--family", "woe_logistic", "--json"),
-        CREDITLOOP_TRACKING_URL="http://127.0.0.1:9",
+        CREDITLOOP_TRACKING_URL="http://ada:s3cret@127.0.0.1:9",
     )
     assert outcome.code == 1
+    assert "s3cret" not in outcome.out + outcome.err
     message = outcome.json["error"]["message"]
     assert message.startswith("MLflow does not answer at http://127.0.0.1:9 (")
     assert message.endswith("correct or unset CREDITLOOP_TRACKING_URL")

@@ -144,3 +144,14 @@ def test_trained_package_scores_every_row_as_the_domain_does(trained):
     expected = Scorer(package).probabilities(from_frame(rows, package.schema))
     given = [score["probability_of_default"] for score in outcome["scores"]]
     np.testing.assert_array_equal(given, expected)
+
+
+def test_package_of_another_data_set_is_not_evaluated(home):
+    (path,) = load_settings(home=home).packages.iterdir()
+    evaluate = ("evaluate", "--dataset", "german-credit", "--digest", path.name[:6])
+    outcome = creditloop(home, *evaluate)
+    assert outcome.code == 1
+    assert outcome.error_lines == [
+        f"creditloop: package {path.name[:12]} is of tiny-credit, not of german-credit; name its "
+        "data set"
+    ]

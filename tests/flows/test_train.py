@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 from configs.settings import load_settings
 from services.ledger import open_ledger
 from services.packages import read_package
+from tasks.tracking import _url
 from tests.flows.command import creditloop_here
 from tests.flows.conftest import DATASET, FAMILIES, TRAIN
 
@@ -62,7 +63,8 @@ def test_every_family_has_a_package_with_its_parity_within_the_gate(result, sett
 
 
 def test_attestation_stands_beside_the_package(result, settings):
-    path = settings.packages / f"{result['package']['digest']}.attestation.json"
+    name = f"{result['package']['digest']}.{result['run_id']}.attestation.json"
+    path = settings.packages / name
     attestation = json.loads(path.read_bytes())
     assert attestation["run_id"] == result["run_id"]
     assert attestation["mlflow"]["run_id"] == result["mlflow"]["run_id"]
@@ -133,3 +135,8 @@ def test_same_again_gives_the_same_package_and_changes_nothing_in_production(
     ]
     assert len(open_ledger(settings.ledger_uri).history(DATASET)) == 1
     assert len(client.search_model_versions(f"name = 'creditloop-{DATASET}'")) == 1
+
+
+def test_link_to_mlflow_does_not_tell_the_password(settings):
+    secured = settings.model_copy(update={"tracking_url": "https://ada:s3cret@mlflow.bank/"})
+    assert _url(secured, "7", "abc") == "https://mlflow.bank/#/experiments/7/runs/abc"

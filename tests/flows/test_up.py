@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from configs.datasets import spec_names
-from configs.settings import load_settings
 from credit.plan import FamilyName, PresetName
 from flows.evaluation import evaluation
 from flows.training import training
@@ -61,13 +60,16 @@ def test_deployments_have_their_schedules(api):
     assert weekly["schedule"]["cron"] == "0 3 * * 0"
     assert weekly["parameters"] == {"preset": "full"}
     assert len(deployment(api, "evaluation")["schedules"]) == 1
+    for name in ("training", "evaluation"):  # they follow the settings' data set
+        assert "dataset" not in deployment(api, name)["parameters"]
 
 
 def test_run_form_shows_names_descriptions_defaults_and_allowed_values(api):
     form = deployment(api, "training")["parameter_openapi_schema"]["properties"]
     assert form["preset"]["enum"] == list(PresetName.__args__)
     assert form["families"]["anyOf"][0]["items"]["enum"] == list(FamilyName.__args__)
-    assert form["dataset"]["default"] == "taiwan-default"
+    assert form["dataset"].get("default") is None
+    assert "the data set of the settings unless given" in form["dataset"]["description"]
     assert form["promote"]["default"] is True
     assert all(field["description"] for field in form.values())
 
@@ -76,11 +78,6 @@ def test_run_form_shows_names_descriptions_defaults_and_allowed_values(api):
 def test_description_names_the_data_sets_there_are(flow):
     description = flow.fn.__doc__.partition("dataset: ")[2].partition("\n")[0]
     assert description.startswith(", ".join(spec_names()))
-
-
-def test_default_data_set_is_that_of_the_settings(monkeypatch):
-    monkeypatch.delenv("CREDITLOOP_DATASET", raising=False)
-    assert training.parameters.properties["dataset"]["default"] == load_settings().dataset
 
 
 def test_worker_trains_the_same_package_as_the_command_line(training_run, trained, up):
