@@ -151,7 +151,5 @@ def test_package_of_another_data_set_is_not_evaluated(home):
     evaluate = ("evaluate", "--dataset", "german-credit", "--digest", path.name[:6])
     outcome = creditloop(home, *evaluate)
     assert outcome.code == 1
-    assert outcome.error_lines == [
-        f"creditloop: package {path.name[:12]} is of tiny-credit, not of german-credit; name its "
-        "data set"
-    ]
+    assert len(outcome.error_lines) == 1
+    assert f"package {path.name[:12]} is of tiny-credit, not of german-credit" in outcome.err
