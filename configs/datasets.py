@@ -1,5 +1,6 @@
 """Dataset specs: found by name under configs/datasets/ or by the path of a YAML file."""
 
+import glob
 import os
 import re
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import InitErrorDetails
 
-from configs.settings import describe
+from configs.settings import ROOT, describe
 from credit.spec import DatasetSpec, FileSource, SpecError, SqlSource
 
 FOLDER = Path(__file__).resolve().parent / "datasets"
@@ -31,6 +33,14 @@ class SpecLoader(yaml.SafeLoader):
             raise yaml.YAMLError(f"key {repeated!r} stands twice in the mapping from line {line}")
         return super().construct_mapping(node, deep)
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """A value, refused where it only looks like a date or a number."""
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            line = node.start_mark.line + 1
+            raise yaml.YAMLError(f"line {line}: {error}, got {node.value!r}") from None
+
 
 _BOOLEAN = "tag:yaml.org,2002:bool"
 SpecLoader.yaml_implicit_resolvers = {
@@ -50,6 +60,9 @@ def spec_names() -> list[str]:
 def load_spec(name: str) -> DatasetSpec:
     """Read a spec by its name or path.
 
+    A relative path of its source is looked up beside the spec, then where the program was
+    started; the specs that come with the project have theirs in its folder.
+
     Raises:
         SpecError: no such spec, no YAML, or a key or value that a spec may not have.
     """
@@ -61,9 +74,36 @@ def load_spec(name: str) -> DatasetSpec:
     if not isinstance(content, dict):
         raise SpecError(f"{path}: is empty or no mapping; `creditloop spec FILE` drafts a spec")
     try:
-        return DatasetSpec.model_validate(content)
+        spec = DatasetSpec.model_validate(content)
     except ValidationError as error:
-        raise SpecError(describe(error, str(path))) from None
+        raise SpecError(describe(_readable(error), str(path))) from None
+    return _located(spec, ROOT if path.parent == FOLDER else path.absolute().parent)
+
+
+def _readable(error: ValidationError) -> ValidationError:
+    """Without the kind of a bad definition or source in a key, and without a source's password."""
+    faults: list[InitErrorDetails] = []
+    for fault in error.errors(include_url=False):
+        key, in_source = fault["loc"], fault["loc"][:1] == ("source",)
+        if key[:1] in (("bad",), ("source",)):
+            key = (*key[:1], *key[2:])
+        faults.append(
+            {
+                "type": fault["type"],
+                "loc": key,
+                "input": {} if in_source else fault["input"],
+                "ctx": fault.get("ctx", {}),
+            }
+        )
+    return ValidationError.from_exception_data(error.title, faults)
+
+
+def _located(spec: DatasetSpec, folder: Path) -> DatasetSpec:
+    """The spec with a relative path of its source made one in `folder`, if that is there."""
+    source = spec.source
+    if isinstance(source, SqlSource) or not glob.glob(source.path, root_dir=folder):  # noqa: PTH207 a Path cannot glob an absolute pattern
+        return spec
+    return spec.model_copy(update={"source": FileSource(path=str(folder / source.path))})
 
 
 def _find(name: str) -> Path:

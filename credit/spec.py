@@ -5,12 +5,22 @@ values it may take, whether a model may read it, and the text a declined applica
 it counted against them. Training and serving read the same spec, so neither can drift from it.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from credit.expressions import Expression, ExpressionError, parse
 
@@ -43,15 +53,47 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _levels_from_list(levels: Any) -> Any:
-    if isinstance(levels, list):
-        return {str(level): "" for level in levels}
-    if isinstance(levels, dict):
-        return {str(level): "" if label is None else str(label) for level, label in levels.items()}
-    return levels
+_WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
+_TRUTH = {"true": "True", "false": "False"}
 
 
-Levels = Annotated[dict[str, str], BeforeValidator(_levels_from_list)]
+def level_text(value: object) -> str:
+    """A level of a category as text, the same from a file, a database, a request or a spec.
+
+    A whole number has no decimal point, also where it is text: a csv that was written from a
+    column with gaps has 1.0 for 1. True and false are "True" and "False" however they are
+    written. Surrounding blanks are dropped; nothing is the empty text.
+
+    >>> [level_text(value) for value in (1, 1.0, "1.0", "01", " own ", True, "true", None)]
+    ['1', '1', '1', '01', 'own', 'True', 'True', '']
+    """
+    if value is None:
+        return ""
+    if isinstance(value, float | Decimal) and float(value).is_integer():
+        return str(int(value))
+    text = str(value).strip()
+    whole = _WHOLE.fullmatch(text)
+    return str(int(whole[1])) if whole else _TRUTH.get(text.lower(), text)
+
+
+def _read_levels(levels: Any) -> Any:
+    if not isinstance(levels, list | dict):
+        return levels
+    labels = levels.values() if isinstance(levels, dict) else [None] * len(levels)
+    texts = [level_text(level) for level in levels]
+    if not texts:
+        raise ValueError("levels is empty; list the levels, or leave it out to allow any text")
+    if "" in texts:
+        raise ValueError("a level is empty; an empty value is a missing one")
+    twice = sorted({text for text in texts if texts.count(text) > 1})
+    if twice:
+        raise ValueError(f"level {twice[0]!r} stands twice")
+    return {
+        text: "" if label is None else str(label) for text, label in zip(texts, labels, strict=True)
+    }
+
+
+Levels = Annotated[dict[str, str], BeforeValidator(_read_levels)]
 
 
 class Column(Frozen):
@@ -165,11 +207,16 @@ class SqlSource(Frozen):
 
 
 class TargetIsBad(Frozen):
-    """Bad: the target column holds the bad value. Every row with a target has matured."""
+    """Bad: the target column holds the bad value. Every row with a target has matured.
+
+    `horizon_months` is how long after the time column an outcome is known; rows whose outcome was
+    not known when the test starts are then not trained on.
+    """
 
     version: int = 1
     target: str
     bad_value: str | int | float | bool = 1
+    horizon_months: int | None = Field(default=None, gt=0)
 
 
 class EventWithinHorizon(Frozen):
@@ -186,6 +233,46 @@ class EventWithinHorizon(Frozen):
     event_date: str
     horizon_months: int = Field(gt=0)
     observed_until: date | None = None
+
+
+def _kind_of_bad(content: object) -> str:
+    if isinstance(content, dict):
+        return "target" if "target" in content else "event"
+    return "target" if isinstance(content, TargetIsBad) else "event"
+
+
+def _kind_of_source(content: object) -> str:
+    if isinstance(content, dict):
+        return "path" if "path" in content else "url"
+    return "path" if isinstance(content, FileSource) else "url"
+
+
+def _read_bad(content: Any) -> Any:
+    if isinstance(content, dict | TargetIsBad | EventWithinHorizon):
+        return content
+    raise ValueError(
+        "expected the keys target and bad_value, or event, event_date and horizon_months"
+    )
+
+
+def _read_source(content: Any) -> Any:
+    if isinstance(content, str) and "://" not in content:
+        return {"path": content}
+    if isinstance(content, dict | FileSource | SqlSource):
+        return content
+    raise ValueError("expected the path of a file, or the keys url and query")
+
+
+BadDefinition = Annotated[
+    Annotated[TargetIsBad, Tag("target")] | Annotated[EventWithinHorizon, Tag("event")],
+    Discriminator(_kind_of_bad),
+    BeforeValidator(_read_bad),
+]
+Source = Annotated[
+    Annotated[FileSource, Tag("path")] | Annotated[SqlSource, Tag("url")],
+    Discriminator(_kind_of_source),
+    BeforeValidator(_read_source),
+]
 
 
 class Schema(Frozen):
@@ -212,7 +299,7 @@ class Schema(Frozen):
     id: str | None = None
     time: str | None = None
     exposure: str | None = None
-    bad: TargetIsBad | EventWithinHorizon
+    bad: BadDefinition
     columns: dict[str, Column] = Field(min_length=1)
     derived: dict[str, DerivedColumn] = {}
 
@@ -220,7 +307,7 @@ class Schema(Frozen):
     def _names_resolve(self) -> Self:
         if self.time and self.columns.get(self.time, Column(type="date")).type != "date":
             raise ValueError(f"time column {self.time!r} must have type date")
-        if isinstance(self.bad, EventWithinHorizon) and not self.time:
+        if self.bad.horizon_months and not self.time:
             raise ValueError("a bad definition with a horizon needs a time column")
         if self.exposure and self.exposure not in self.columns:
             raise ValueError(f"exposure column {self.exposure!r} is not among the columns")
@@ -230,6 +317,7 @@ class Schema(Frozen):
             if name in self.columns and self.columns[name].is_input:
                 raise ValueError(f"{name!r} belongs to the bad definition and cannot be an input")
         self._check_derived()
+        self._check_dates()
         if not self.number_features and not self.category_features:
             raise ValueError("no column has role input: a model needs at least one")
         return self
@@ -260,6 +348,18 @@ class Schema(Frozen):
         if column and column.role == "protected" and not column.is_input:
             raise ValueError(f"derived column {name!r} uses the protected column {operand!r}")
 
+    def _check_dates(self) -> None:
+        for name, column in self.columns.items():
+            if column.type == "date" and column.is_input and name not in self._operands:
+                raise ValueError(
+                    f"{name!r} is an input, but a date is not a feature by itself: use it in a "
+                    "derived column, or give it role ignore"
+                )
+
+    @cached_property
+    def _operands(self) -> set[str]:
+        return set().union(*(derived.parsed.names for derived in self.derived.values()))
+
     @property
     def outcome_columns(self) -> tuple[str, ...]:
         """The columns that only the future fills: never read by a model."""
@@ -270,11 +370,10 @@ class Schema(Frozen):
     @cached_property
     def fields(self) -> dict[str, Column]:
         """What one application carries: the inputs and whatever a derived column reads."""
-        operands = set().union(*(derived.parsed.names for derived in self.derived.values()))
         return {
             name: column
             for name, column in self.columns.items()
-            if column.is_input or name in operands
+            if column.is_input or name in self._operands
         }
 
     @cached_property
@@ -329,4 +428,4 @@ class Schema(Frozen):
 class DatasetSpec(Schema):
     """A schema and where its rows come from."""
 
-    source: FileSource | SqlSource
+    source: Source

@@ -6,14 +6,13 @@ silence: a rejected row keeps its number, every reason, and the values as they c
 
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from credit.spec import Column, ColumnType, EventWithinHorizon, Schema, TargetIsBad
+from credit.spec import Column, ColumnType, EventWithinHorizon, Schema, TargetIsBad, level_text
 
 BoolArray = NDArray[np.bool_]
 
@@ -170,6 +169,10 @@ def _as_number(raw: pd.Series) -> tuple[pd.Series, BoolArray]:
     if pd.api.types.is_datetime64_any_dtype(raw):
         return pd.Series(np.nan, index=raw.index), raw.notna().to_numpy()
     numbers = pd.to_numeric(raw, errors="coerce").astype("float64")
+    if _may_hold_text(raw):
+        # pandas takes the last digits of a long decimal lightly; float() gives the nearest number.
+        texts = numbers.notna() & raw.map(lambda value: isinstance(value, str)).astype(bool)
+        numbers[texts] = [float(text) for text in raw[texts]]
     infinite = np.isinf(numbers.to_numpy())
     unreadable = (_present(raw) & numbers.isna().to_numpy()) | infinite
     return numbers.mask(infinite), unreadable
@@ -211,18 +214,18 @@ def convert(raw: pd.Series, kind: ColumnType) -> tuple[pd.Series, BoolArray]:
 
 
 def category_text(raw: pd.Series) -> pd.Series:
-    """Levels as text: whole numbers without a decimal point, surrounding blanks off, None missing.
+    """Levels as `credit.spec.level_text` writes them; None is missing.
 
-    Booleans are "True" and "False". A word such as "NA" is a level like any other.
+    A word such as "NA" is a level like any other.
 
     >>> category_text(pd.Series([1.0, None, 2.5])).tolist()
     ['1', None, '2.5']
     """
     if raw.dtype == object:  # factorize would take 1 and True for the same level
-        texts = np.array([*map(_level_text, raw), None], dtype=object)[:-1]
+        texts = np.array([*map(_text_or_none, raw), None], dtype=object)[:-1]
     else:
         codes, levels = pd.factorize(raw)
-        texts = np.array([*map(_level_text, levels), None], dtype=object)[codes]
+        texts = np.array([*map(_text_or_none, levels), None], dtype=object)[codes]
     return pd.Series(texts, index=raw.index, name=raw.name, dtype=object)
 
 
@@ -230,12 +233,8 @@ def _is_missing(value: Any) -> bool:
     return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
-def _level_text(level: object) -> str | None:
-    if _is_missing(level):
-        return None
-    if isinstance(level, float | np.floating | Decimal) and float(level).is_integer():
-        return str(int(level))
-    return str(level).strip() or None
+def _text_or_none(level: object) -> str | None:
+    return None if _is_missing(level) else level_text(level) or None
 
 
 def equals(column: pd.Series, value: object) -> BoolArray:
@@ -249,7 +248,7 @@ def equals(column: pd.Series, value: object) -> BoolArray:
 
 
 def _outcome_text(texts: pd.Series) -> pd.Series:
-    return texts.replace({"True": "1", "true": "1", "False": "0", "false": "0"})
+    return texts.replace({"True": "1", "False": "0"})
 
 
 def counted(number: int, noun: str) -> str:
@@ -263,10 +262,14 @@ def counted(number: int, noun: str) -> str:
 
 def _present(raw: pd.Series) -> BoolArray:
     present = raw.notna().to_numpy(dtype=bool)
-    if raw.dtype == object or pd.api.types.is_string_dtype(raw):
+    if _may_hold_text(raw):
         text = raw.astype(str).str.strip()
         present = present & ~text.isin(MISSING_WORDS).to_numpy(dtype=bool)
     return present
+
+
+def _may_hold_text(raw: pd.Series) -> bool:
+    return raw.dtype == object or pd.api.types.is_string_dtype(raw)
 
 
 def _in_range(typed: pd.Series, column: Column) -> BoolArray:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from configs.datasets import load_spec, resolve_source, spec_names
+from configs.settings import ROOT
 from credit.names import protected_attribute, sounds_like_outcome
 from credit.spec import FileSource, SpecError, SqlSource
 
@@ -104,6 +105,66 @@ def test_a_source_is_filled_in_from_the_environment(monkeypatch):
     assert resolve_source(spec, "other.csv") == FileSource(path="other.csv")
     with pytest.raises(SpecError, match="CREDITLOOP_LENDINGCLUB; set it or give --data"):
         resolve_source(spec)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "postgresql://me:s3cret@db/loans",
+        "{ulr: 'postgresql://me:s3cret@db/loans', query: SELECT 1}",
+        "{url: ['postgresql://me:s3cret@db/loans'], query: SELECT 1}",
+        "['postgresql://me:s3cret@db/loans']",
+    ],
+)
+def test_a_wrong_source_does_not_show_its_password(source, tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_text(
+        f"name: tiny\nsource: {source}\nbad: {{target: bad}}\n"
+        "columns: {income: {type: number}}\n"
+    )
+
+    with pytest.raises(SpecError, match="source") as caught:
+        load_spec(str(path))
+
+    assert "s3cret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def named(folder, path):
+    """A spec in `folder` whose source is the file `path`."""
+    file = folder / "spec.yaml"
+    file.write_text(
+        f"name: tiny\nsource: {path}\nbad: {{target: bad}}\ncolumns: {{income: {{type: number}}}}\n"
+    )
+    return load_spec(str(file)).source.path
+
+
+def test_a_relative_path_is_looked_up_beside_the_spec_and_then_here(tmp_path, monkeypatch):
+    here, specs = tmp_path / "here", tmp_path / "specs"
+    for folder in (here, specs):
+        folder.mkdir()
+        (folder / "both-1.csv").touch()
+    (here / "only-here.csv").touch()
+    monkeypatch.chdir(here)
+
+    assert named(specs, "both-1.csv") == str(specs / "both-1.csv")
+    assert named(specs, "both-*.csv") == str(specs / "both-*.csv")
+    assert named(specs, "only-here.csv") == "only-here.csv"
+    assert named(specs, "nowhere.csv") == "nowhere.csv"
+    assert named(specs, str(here / "both-1.csv")) == str(here / "both-1.csv")
+    assert named(specs, "${LOANS}/both-1.csv") == "${LOANS}/both-1.csv"
+
+
+def test_a_namesake_does_not_take_the_place_of_the_data_that_come_with_the_project(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "german-credit.csv").touch()
+    monkeypatch.chdir(tmp_path)
+
+    source = resolve_source(load_spec("german-credit"))
+
+    assert source == FileSource(path=str(ROOT / "data" / "german-credit.csv"))
 
 
 def test_a_url_is_filled_in_and_the_query_left_alone(monkeypatch):

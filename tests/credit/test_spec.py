@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from credit.package import canonical_json
-from credit.spec import Column, DatasetSpec, EventWithinHorizon, Schema, TargetIsBad
+from credit.spec import (
+    Column,
+    DatasetSpec,
+    EventWithinHorizon,
+    FileSource,
+    Schema,
+    TargetIsBad,
+    level_text,
+)
 
 SPEC = {
     "name": "tiny",
@@ -23,6 +31,7 @@ SPEC = {
     },
     "derived": {
         "burden": {"expression": "debt / income"},
+        "age_of_account": {"expression": "months_between(opened, born)"},
         "double_burden": {"expression": "burden * 2"},
     },
 }
@@ -35,10 +44,10 @@ def spec(**changes):
 def test_what_reaches_the_model():
     tiny = spec()
 
-    assert list(tiny.fields) == ["income", "home", "debt", "opened"]
-    assert tiny.number_fields == ("income", "debt", "opened")
+    assert list(tiny.fields) == ["income", "born", "home", "debt", "opened"]
+    assert tiny.number_fields == ("income", "born", "debt", "opened")
     assert tiny.category_fields == tiny.category_features == ("home",)
-    assert tiny.number_features == ("income", "burden", "double_burden")
+    assert tiny.number_features == ("income", "burden", "age_of_account", "double_burden")
     assert list(tiny.protected) == ["age"]
 
 
@@ -101,15 +110,23 @@ def test_expected_in_words(column, expected):
     assert column.expected == expected
 
 
+def test_a_source_of_text_is_a_path():
+    assert spec(source="data/*.csv").source == FileSource(path="data/*.csv")
+
+
 def test_levels_as_a_list_and_as_numbers_become_text():
     assert Column(type="category", levels=[1, 2]).levels == {"1": "", "2": ""}
     assert Column(type="category", levels={1: "one", 2: None}).levels == {"1": "one", "2": ""}
 
 
+LEVELS = st.lists(st.text().filter(str.strip), min_size=1, max_size=5, unique_by=level_text)
+
+
 @settings(deadline=None)
-@given(st.dictionaries(st.text(min_size=1), st.text(), min_size=1, max_size=5))
+@given(LEVELS)
 def test_levels_of_any_text_survive_json(levels):
     column = Column(type="category", levels=levels)
+    assert list(column.levels) == [level_text(level) for level in column.levels]
     assert Column.model_validate_json(column.model_dump_json()) == column
 
 

@@ -26,7 +26,7 @@ def spec(columns, bad=None, **more):
 def check(values, **column):
     """Validate one column x of otherwise good rows."""
     frame = pd.DataFrame({"x": values}).assign(always=1, bad=0)
-    return validate(frame, spec({"x": column}))
+    return validate(frame, spec({"x": {"role": "ignore", **column}}))
 
 
 def typed(values, **column):
@@ -59,6 +59,13 @@ def same(found, expected):
 )
 def test_numbers(values, expected):
     assert same(typed(values, type="number"), expected)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_written_as_text_is_that_number(number):
+    texts = [repr(number), f"{number:.17g}", f" {number:.25e} "]
+    assert typed(texts, type="number") == [number] * 3
 
 
 @pytest.mark.parametrize(
@@ -168,7 +175,9 @@ def test_a_range_of_dates():
         ([True, 1, "1", 1.0, None, float("nan"), pd.NA], ["True", "1", "1", "1", None, None, None]),
         (["NA", "n/a", "nan", "None"], ["NA", "n/a", "nan", "None"]),
         (pd.Categorical(["b", "a", None]), ["b", "a", None]),
-        (["01", "1"], ["01", "1"]),
+        (["01", "1", "01.0", "1.5.0"], ["01", "1", "01.0", "1.5.0"]),
+        (["1.0", "-2.00", "-0.0", "10.50"], ["1", "-2", "0", "10.50"]),
+        (["true", "False", "TRUE"], ["True", "False", "True"]),
     ],
 )
 def test_categories_are_text(values, expected):
@@ -180,6 +189,14 @@ def test_unknown_levels_are_rejected():
     column = {"type": "category", "levels": {"1": "male", "2": "female"}}
     assert typed([1, 2.0, "1", None], **column) == ["1", "2", "1", None]
     assert reasons(["3"], **column) == ["x: got '3', expected one of '1', '2'"]
+
+
+def test_levels_are_written_alike_in_the_spec_and_in_every_source():
+    for levels in ([1, 2], [1.0, 2.0], ["1", "2"], ["1.0", "2.0"]):
+        for values in ([1, 2], [1.0, 2.0], ["1", "2"], ["1.0", "2.0"], pd.Series([1.0, 2.0])):
+            assert typed(values, type="category", levels=levels) == ["1", "2"]
+    for truths in ([True, False], pd.Series([True, False]), ["True", "False"], ["true", "false"]):
+        assert typed(truths, type="category", levels=[True, False]) == ["True", "False"]
 
 
 @pytest.mark.parametrize("kind", ["number", "integer", "category", "date"])
@@ -336,7 +353,7 @@ MESSY = spec(
     {
         "n": {"type": "integer", "range": [0, 2], "special": {-2: "none"}},
         "c": {"type": "category", "levels": ["a", "b", "1"], "missing_allowed": False},
-        "d": {"type": "date", "range": ["2019-06-01", None]},
+        "d": {"type": "date", "range": ["2019-06-01", None], "role": "ignore"},
     },
     id="id",
 )
