@@ -7,7 +7,6 @@ import csv
 import glob
 import gzip
 import hashlib
-import warnings
 import zlib
 from collections.abc import Collection
 from pathlib import Path
@@ -18,7 +17,6 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from configs.settings import ROOT
 from credit.spec import FileSource, Schema, SqlSource
 from credit.validation import MISSING_WORDS
 
@@ -26,6 +24,7 @@ CSV_ENDINGS = (".csv", ".csv.gz")
 PARQUET_ENDINGS = (".parquet",)
 
 _GLOB_SIGNS = frozenset("*?[")
+_SHORTEST_SECRET = 4
 
 
 class SourceError(ValueError):
@@ -37,8 +36,8 @@ def read_rows(source: FileSource | SqlSource, spec: Schema | None = None) -> pd.
 
     Only the columns that the spec names are read, unless one of them is missing; without a spec
     all are, from a csv as text. In a csv an empty field is missing; so is a word such as NA in a
-    column of numbers, but not in a category, where it is a level. A relative path that does not
-    exist where the program was started is looked up in the project's folder.
+    column of numbers, but not in a category, where it is a level. Rows keep their order and
+    number: a csv with a blank line or a row of another length is refused, never mended.
 
     Raises:
         SourceError: the source is missing, empty, of an unknown kind, or cannot be read.
@@ -57,16 +56,15 @@ def find_files(path: str) -> list[Path]:
     Raises:
         SourceError: there is none.
     """
-    for place in (Path(), ROOT):
-        candidate = (place / Path(path).expanduser()).absolute()
-        if candidate.is_dir():
-            raise SourceError(f"{path} is a folder; name a file, or its parts as {path}/*.parquet")
-        if candidate.is_file():
-            return [candidate]
-        if _GLOB_SIGNS & set(path):
-            found = sorted(filter(Path.is_file, map(Path, glob.glob(str(candidate)))))  # noqa: PTH207 a Path cannot glob from the root
-            if found:
-                return found
+    candidate = Path(path).expanduser().absolute()
+    if candidate.is_dir():
+        raise SourceError(f"{path} is a folder; name a file, or its parts as {path}/*.parquet")
+    if candidate.is_file():
+        return [candidate]
+    if _GLOB_SIGNS & set(path):
+        found = sorted(filter(Path.is_file, map(Path, glob.glob(str(candidate)))))  # noqa: PTH207 a Path cannot glob from the root
+        if found:
+            return found
     raise SourceError(f"{path} does not exist; give the path of a csv, csv.gz or parquet file")
 
 
@@ -99,28 +97,23 @@ def _read_parquet(path: Path, spec: Schema | None) -> pd.DataFrame:
 
 def _read_csv(path: Path, spec: Schema | None) -> pd.DataFrame:
     try:
-        names = _header(path)
+        names = _checked_header(path)
         numbers = [name for name in names if _is_declared_number(name, spec)]
-        with warnings.catch_warnings():
-            # pandas warns and then cuts fields off when the first rows are longer than the header.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
-                path,
-                usecols=_wanted(names, spec),
-                dtype={name: "str" for name in names if name not in numbers},
-                keep_default_na=False,
-                na_values={
-                    name: list(MISSING_WORDS) if name in numbers else [""] for name in names
-                },
-                index_col=False,
-                low_memory=False,
-                encoding="utf-8-sig",
-            )
+        return pd.read_csv(
+            path,
+            usecols=_wanted(names, spec),
+            dtype={name: "str" for name in names if name not in numbers},
+            keep_default_na=False,
+            na_values={name: list(MISSING_WORDS) if name in numbers else [""] for name in names},
+            index_col=False,
+            low_memory=False,
+            float_precision="round_trip",
+            encoding="utf-8-sig",
+        )
     except UnicodeDecodeError:
         raise SourceError(f"{path} is not UTF-8 text; save it as UTF-8") from None
     except (
         pd.errors.ParserError,
-        pd.errors.ParserWarning,
         csv.Error,
         gzip.BadGzipFile,
         zlib.error,
@@ -131,16 +124,37 @@ def _read_csv(path: Path, spec: Schema | None) -> pd.DataFrame:
         ) from None
 
 
-def _header(path: Path) -> list[str]:
+def _checked_header(path: Path) -> list[str]:
+    """The names of a csv's columns, once every row is known to have as many fields.
+
+    pandas fills short rows up with missing values and passes over blank lines, so that a file cut
+    off on its way would be taken for a whole one, and rows would lose their number.
+    """
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-        names = next(csv.reader(file), [])
+        reader = csv.reader(file)
+        names = next(reader, [])
+        _check_names(names, path)
+        blank = 0
+        for fields in reader:
+            if not fields:
+                blank = blank or reader.line_num
+            elif blank:
+                raise SourceError(f"{path}: line {blank} is blank; remove it")
+            elif len(fields) != len(names):
+                raise SourceError(
+                    f"{path}: line {reader.line_num} has {len(fields)} fields and the header "
+                    f"{len(names)}; mend it, or fetch the file anew if it was cut off"
+                )
+    return names
+
+
+def _check_names(names: list[str], path: Path) -> None:
     if not any(name.strip() for name in names):
         raise SourceError(f"{path} is empty; expected a header and rows")
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise SourceError(f"{path} has several columns named {', '.join(repeated)}; rename them")
-    return names
 
 
 def _is_declared_number(name: str, spec: Schema | None) -> bool:
@@ -176,18 +190,25 @@ def _read_query(source: SqlSource) -> pd.DataFrame:
             "the source's url is no database URL; expected one such as "
             "postgresql+psycopg://user:password@host/database"
         ) from None
-    shown = url.render_as_string(hide_password=True)
+    shown = url.set(query={}).render_as_string(hide_password=True)
     _check_sqlite_file(url, shown)
     try:
         frame = _query(url, source.query)
     except (SQLAlchemyError, ImportError) as error:
-        reason = _first_line(getattr(error, "orig", None) or error)
-        if url.password:
-            reason = reason.replace(url.password, "***")
+        reason = _without_secrets(_first_line(getattr(error, "orig", None) or error), url)
         raise SourceError(f"{shown} did not answer the query: {reason}") from None
     if frame.empty:
         raise SourceError(f"the query on {shown} returned no rows; expected at least one")
     return frame
+
+
+def _without_secrets(message: str, url: URL) -> str:
+    """A driver's message without the password, which may be one of the query's parameters too."""
+    values = (value for values in url.normalized_query.values() for value in values)
+    for secret in (url.password, *values):
+        if secret and len(secret) >= _SHORTEST_SECRET:
+            message = message.replace(secret, "***")
+    return message
 
 
 def _query(url: URL, query: str) -> pd.DataFrame:

@@ -142,14 +142,43 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
     assert "loan" in read_rows(FileSource(path=str(tmp_path / "rows.csv")), SPEC)
 
 
-def test_a_relative_path_is_taken_from_here_and_then_from_the_project(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    spec = load_spec("german-credit")
-    assert len(read_rows(spec.source, spec)) == 1000
+def test_numbers_are_the_same_to_the_last_bit_from_csv_and_parquet(tmp_path):
+    random = np.random.default_rng(0)
+    numbers = random.random(20_000) * 10.0 ** random.integers(-3, 7, 20_000)
+    frame = pd.DataFrame(
+        {"loan": range(20_000), "income": numbers, "visits": 1, "state": "a", "phone": "b"}
+    ).assign(opened="2020-01-01", bad=0)
+    written = frame.assign(income=[f"{number:.17g}" for number in numbers])
+    written.to_csv(tmp_path / "rows.csv", index=False)
 
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "german-credit.csv").write_text("a,b\n1,2\n")
-    assert len(read_rows(spec.source, spec)) == 1
+    for spec in (SPEC, None):  # without a spec the numbers are read as text
+        rows = read_rows(FileSource(path=str(tmp_path / "rows.csv")), spec)
+        assert validate(rows, SPEC).rows["income"].tolist() == numbers.tolist()
+
+
+def test_a_file_may_end_in_blank_lines_and_fields_may_hold_line_ends(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text('a,b\n1,"2\n\n3"\n4,5\n\n\n')
+    assert read_rows(FileSource(path=str(path))).values.tolist() == [["1", "2\n\n3"], ["4", "5"]]
+
+
+def test_a_csv_with_gaps_has_the_levels_of_the_others(tmp_path):
+    frame = FRAME.assign(state=[1.0, None, 2.0, 1.0], phone=[True, False, True, False])
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    frame.to_parquet(tmp_path / "rows.parquet")
+
+    for name in ("rows.csv", "rows.parquet"):
+        rows = validate(read_rows(FileSource(path=str(tmp_path / name)), SPEC), SPEC).rows
+        assert rows["state"].tolist() == ["1", None, "2", "1"]
+        assert rows["phone"].tolist() == ["True", "False", "True", "False"]
+
+
+def test_a_relative_path_is_taken_from_here(tmp_path, monkeypatch):
+    as_csv(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert len(read_rows(FileSource(path="rows.csv"), SPEC)) == 4
+    with pytest.raises(SourceError, match=r"data/german-credit.csv does not exist"):
+        read_rows(FileSource(path="data/german-credit.csv"))
 
 
 def damaged_parquet(folder):
@@ -197,11 +226,19 @@ BROKEN = {
     ),
     "long.csv": (
         lambda folder: (folder / "long.csv").write_text("a,b\n1,2\n1,2,3\n"),
-        "cannot be read as comma-separated text",
+        "long.csv: line 3 has 3 fields and the header 2",
     ),
     "longer.csv": (
         lambda folder: (folder / "longer.csv").write_text("a,b\n1,2,3\n4,5,6\n"),
-        "cannot be read as comma-separated text",
+        "longer.csv: line 2 has 3 fields and the header 2",
+    ),
+    "cut.csv": (
+        lambda folder: (folder / "cut.csv").write_text('a,b,c\n1,"2\n",3\n4,5'),
+        "cut.csv: line 4 has 2 fields and the header 3; mend it, or fetch the file anew",
+    ),
+    "blank-line.csv": (
+        lambda folder: (folder / "blank-line.csv").write_text("a,b\n1,2\n\n\n3,4\n"),
+        "blank-line.csv: line 3 is blank; remove it",
     ),
     "quote.csv": (
         lambda folder: (folder / "quote.csv").write_text('a,b\n1,"2\n'),
@@ -244,7 +281,17 @@ def test_a_broken_file_gives_one_line(name, spec, tmp_path):
         (
             "postgresql+psycopg://me:s3cret@127.0.0.1:1/x?connect_timeout=2",
             "SELECT 1",
-            "postgresql+psycopg://me:***@127.0.0.1:1/x",
+            "postgresql+psycopg://me:***@127.0.0.1:1/x did not",
+        ),
+        (
+            "postgresql+psycopg://127.0.0.1:1/x?connect_timeout=2&user=me&password=s3cret",
+            "SELECT 1",
+            "postgresql+psycopg://127.0.0.1:1/x did not",
+        ),
+        (
+            "postgresql+psycopg://127.0.0.1:1/x?s3cret=s3cret",
+            "SELECT 1",
+            "postgresql+psycopg://127.0.0.1:1/x did not",
         ),
     ],
 )  # fmt: skip
