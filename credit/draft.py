@@ -195,6 +195,8 @@ def _guess(raw: pd.Series, name: str) -> Guess:
         more, seen = _numbers(typed.dropna().to_numpy(dtype=np.float64), kind)
         lines, notes = lines + more, notes + seen
     if role == "input":
+        if typed.notna().all():
+            lines += ["missing_allowed: false"]
         lines += ['reason: ""  # what a declined applicant is told']
     return Guess(name, kind, typed, role, ('description: ""', *lines), tuple(notes))
 

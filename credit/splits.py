@@ -1,9 +1,10 @@
 """Which rows train, which choose and calibrate, and which judge.
 
 A row's side is decided by a hash of its id, so it never changes sides when rows are added, and no
-later champion has trained on the test rows of an earlier one. With a time column the newest
-matured rows are the test instead, behind a gap in which the outcomes of training rows would not
-have been known yet.
+later champion has trained on the test rows of an earlier one. Without an id column the contents of
+its fields are hashed, so the same holds only as long as the spec lists the same fields. With a
+time column the newest matured rows are the test instead, behind a gap in which the outcomes of
+training rows would not have been known yet.
 """
 
 import hashlib
@@ -28,6 +29,7 @@ PartArray = NDArray[np.object_]
 
 MODELLED: tuple[Part, ...] = ("train", "validation", "test")
 SIGNIFICANT = 0.001
+FEWEST_OF_A_CLASS = 10  # in train, which is cut into folds
 
 
 class SplitError(ValueError):
@@ -68,11 +70,11 @@ def split(rows: pd.DataFrame, labels: Labels, schema: Schema, plan: SplitPlan) -
 
     Without a time column the parts come from the hash alone. With one, the test is the newest
     share of the matured rows (all rows of one time on one side, at the boundary nearest to the
-    share), rows before it whose horizon ends after it starts are the gap, and the rest is split
-    by hash. Rows whose outcome has not matured are "immature".
+    share), rows before it whose horizon, if there is one, ends after it starts are the gap, and
+    the rest is split by hash. Rows whose outcome has not matured are "immature".
 
     Raises:
-        SplitError: a part would have no rows, or rows of one class only.
+        SplitError: a part would have no rows or rows of one class only, or train too few of one.
     """
     if isinstance(schema.bad, EventWithinHorizon) and not labels.matured.any():
         raise SplitError(_nothing_matured(schema, schema.bad))
@@ -106,6 +108,20 @@ def content_keys(rows: pd.DataFrame, schema: Schema) -> list[bytes]:
     ]
 
 
+def in_fixed_order(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Validated rows in an order of their own, whatever order a database returned them in.
+
+    Folds, fits and fingerprints depend on the order of rows. Ids are sorted by length and then by
+    text, which leaves ascending numbers as they are; rows without an id by a hash of their values.
+    """
+    if schema.id is None:
+        order = np.argsort(pd.util.hash_pandas_object(rows, index=False), kind="stable")
+    else:
+        keys = row_keys(rows, schema)
+        order = np.array(sorted(range(len(keys)), key=lambda row: (len(keys[row]), keys[row])))
+    return rows.iloc[order].reset_index(drop=True)
+
+
 def hash_draws(keys: Iterable[bytes], salt: str) -> FloatArray:
     """A number in [0, 1) for each key, uniform over keys and fixed for a key and salt.
 
@@ -133,7 +149,7 @@ def _by_time(
 ) -> PartArray:
     start = _test_start(times[labels.matured], plan.test, schema)
     part = _by_hash(draws, plan.validation / (1 - plan.test), 0.0)
-    if isinstance(schema.bad, EventWithinHorizon):
+    if schema.bad.horizon_months:
         known = times + pd.DateOffset(months=schema.bad.horizon_months)
         part[(known > start).to_numpy()] = "gap"
     part[(times >= start).to_numpy()] = "test"
@@ -173,16 +189,17 @@ def _check_parts(summary: dict[Part, PartSummary], schema: Schema, plan: SplitPl
     for name, part in summary.items():
         if part.rows == 0:
             raise SplitError(f"{name} has no rows: {_why_empty(name, schema, plan)}")
-        if part.bads in (0, part.rows):
-            kind = "bad" if part.bads else "good"
+    for name, part in summary.items():
+        fewest = FEWEST_OF_A_CLASS if name == "train" else 1
+        if min(part.bads, part.rows - part.bads) < fewest:
             raise SplitError(
-                f"all {part.rows:,} rows of {name} are {kind}, and a model needs both kinds in "
-                "train, validation and test; give more rows or a larger share in splits"
+                f"{name} has {part.bads:,} bad and {part.rows - part.bads:,} good rows and needs "
+                f"at least {fewest} of each; give more rows, or change the shares in splits"
             )
 
 
 def _why_empty(name: Part, schema: Schema, plan: SplitPlan) -> str:
-    if schema.time and isinstance(schema.bad, EventWithinHorizon) and name != "test":
+    if schema.time and schema.bad.horizon_months and name != "test":
         return (
             f"the test slice and the gap of {schema.bad.horizon_months} months before it leave "
             "too little; give an older history or a smaller share of test"
@@ -222,16 +239,26 @@ def _warnings(summary: dict[Part, PartSummary], schema: Schema) -> tuple[str, ..
 
 
 def _notes(part: PartArray, summary: dict[Part, PartSummary], schema: Schema) -> tuple[str, ...]:
-    if schema.time is None:
-        return ()
-    gap, immature = int((part == "gap").sum()), int((part == "immature").sum())
-    unused = (
-        f"The test is out of time; {gap:,} rows of the gap and {immature:,} rows that have not "
-        "matured are not used."
-    )
-    if _chance([summary["train"], summary["test"]]) >= SIGNIFICANT:
-        return (unused,)
-    return unused, f"The bad rate moved with time: {_rates(summary)}."
+    notes = []
+    if schema.id is None:
+        notes.append(
+            "There is no id column: rows are split by their contents, so another list of columns "
+            "gives another split."
+        )
+    if schema.time is not None:
+        gap, immature = int((part == "gap").sum()), int((part == "immature").sum())
+        notes.append(
+            f"The test is out of time; {gap:,} rows of the gap and {immature:,} rows that have "
+            "not matured are not used."
+        )
+        if not schema.bad.horizon_months:
+            notes.append(
+                "`bad` has no horizon_months, so there is no gap: outcomes of the last training "
+                "rows may not have been known when the test starts."
+            )
+        if _chance([summary["train"], summary["test"]]) < SIGNIFICANT:
+            notes.append(f"The bad rate moved with time: {_rates(summary)}.")
+    return tuple(notes)
 
 
 def _chance(parts: list[PartSummary]) -> float:

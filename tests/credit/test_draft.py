@@ -76,6 +76,17 @@ def test_what_a_draft_guesses():
     ]  # fmt: skip
 
 
+def test_an_input_without_gaps_may_have_none_later():
+    gaps = FRAME.assign(balance=FRAME["balance"].mask(FRAME.index == 3), sex=None)
+    columns = drafted(gaps).columns
+
+    assert not columns["income"].missing_allowed
+    assert not columns["home"].missing_allowed
+    assert columns["balance"].missing_allowed
+    assert columns["sex"].missing_allowed
+    assert columns["Age"].missing_allowed  # audited only: no reason to refuse a row
+
+
 def test_a_draft_accepts_the_rows_that_it_was_made_from():
     assert validate(FRAME, drafted(FRAME)).rejected.empty
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from credit.labels import Labels, label
 from credit.plan import SplitPlan
 from credit.spec import DatasetSpec
-from credit.splits import SplitError, hash_draws, split
+from credit.splits import SplitError, hash_draws, in_fixed_order, split
 
 PLAN = SplitPlan(validation=0.2, test=0.2)
 
@@ -80,7 +80,7 @@ def test_shares_are_those_of_the_plan():
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.randoms(use_true_random=False), st.integers(60, 90))
+@given(st.randoms(use_true_random=False), st.integers(90, 119))
 def test_a_row_keeps_its_part_in_another_order_and_among_more_rows(random, number):
     frame = rows(120)
     whole = dict(zip(frame["loan"], split_rows(frame).part, strict=True))
@@ -124,15 +124,56 @@ def test_the_newest_slice_is_the_test_and_nothing_lies_between_without_a_horizon
     assert set(found.part[:800]) == {"train", "validation"}
     assert found.summary["validation"].rows / 800 == pytest.approx(0.25, abs=0.06)
     assert "0 rows of the gap" in found.notes[0]
+    assert "outcomes of the last training rows may not have been known" in found.notes[1]
+
+
+def test_a_target_that_takes_time_to_be_known_has_a_gap_too():
+    frame = rows(1000)
+    frame["opened"] = np.repeat(months(20), 50)
+    schema = spec(id="loan", time="opened", bad={"target": "bad", "horizon_months": 3})
+
+    found = split_rows(frame, schema)
+    part = pd.Series(found.part).groupby(frame["opened"].dt.strftime("%Y-%m")).agg(set)
+
+    # The test starts in 2011-05; what was opened in 2011-02 is known on its first day.
+    assert part["2011-05":].tolist() == [{"test"}] * 4
+    assert part["2011-03":"2011-04"].tolist() == [{"gap"}] * 2
+    assert part[:"2011-02"].tolist() == [{"train", "validation"}] * 14
+    assert len(found.notes) == 1
+
+
+def test_without_an_id_a_note_says_what_the_split_depends_on():
+    (note,) = split_rows(rows(300), CONTENT).notes
+    assert note.startswith("There is no id column: rows are split by their contents")
+
+
+@pytest.mark.parametrize("schema", [WITH_ID, CONTENT], ids=["id", "contents"])
+def test_rows_in_any_order_come_into_the_same_order(schema):
+    frame = rows(500)
+    frame.loc[:20, ["income", "home"]] = np.nan
+    frame["home"] = frame["home"].astype(object).where(frame["home"].notna(), None)
+    frame = pd.concat([frame, frame.assign(loan=frame["loan"] + "b")], ignore_index=True)
+
+    expected = in_fixed_order(frame, schema)
+
+    assert sorted(expected["loan"]) == sorted(frame["loan"])
+    for seed in range(3):
+        shuffled = frame.sample(frac=1, random_state=seed)
+        pd.testing.assert_frame_equal(in_fixed_order(shuffled, schema), expected)
+
+
+def test_ascending_numbers_keep_their_order():
+    frame = rows(200).assign(loan=[str(i) for i in range(1, 201)])
+    pd.testing.assert_frame_equal(in_fixed_order(frame, WITH_ID), frame)
 
 
 @pytest.mark.parametrize(("newest", "tested"), [(10, 30), (35, 35), (70, 70)])
 def test_rows_of_one_time_stay_together_at_the_nearest_boundary(newest, tested):
-    # 100 rows of 5 months: the last two of 20 and `newest` rows; 20 rows are wanted.
+    # 100 pairs of rows of 5 months: the last two of 20 and `newest`; 20 pairs are wanted.
     counts = [100 - 40 - newest, 10, 10, 20, newest] if newest < 60 else [10, 10, 5, 5, newest]
-    frame = rows(sum(counts))
-    frame["opened"] = np.repeat(months(5), counts)
-    assert (split_rows(frame, TIMED).part == "test").sum() == tested
+    frame = rows(2 * sum(counts))
+    frame["opened"] = np.repeat(months(5), 2 * np.array(counts))
+    assert (split_rows(frame, TIMED).part == "test").sum() == 2 * tested
 
 
 def test_a_gap_of_the_horizon_lies_before_the_test_and_the_newest_rows_are_immature():
@@ -163,7 +204,7 @@ def test_a_bad_rate_that_moves_with_time_is_a_note_and_no_warning():
     found = split_rows(frame, TIMED)
 
     assert found.warnings == ()
-    assert found.notes[1] == (
+    assert found.notes[-1] == (
         "The bad rate moved with time: train 19.2%, validation 22.5%, test 80.0%."
     )
 
@@ -204,7 +245,26 @@ def test_one_class_in_a_part():
     frame["bad"] = np.where(~test & (frame.index % 3 == 0), "1", "0")
 
     with pytest.raises(
-        SplitError, match=rf"all {test.sum()} rows of test are good.*give more rows"
+        SplitError,
+        match=rf"test has 0 bad and {test.sum()} good rows and needs at least 1 of each; give more rows",
+    ):
+        split_rows(frame)
+
+
+@pytest.mark.parametrize("rare", ["0", "1"])
+def test_too_few_of_a_class_to_fold(rare):
+    frame = rows(400)
+    common = "1" if rare == "0" else "0"
+    draws = hash_draws([loan.encode() for loan in frame["loan"]], PLAN.salt)
+    train = np.flatnonzero(draws >= PLAN.test + PLAN.validation)
+    frame["bad"] = np.where(draws < PLAN.test + PLAN.validation, frame["bad"], common)
+    frame.loc[train[:10], "bad"] = rare
+    assert split_rows(frame).summary["train"].rows == len(train)
+
+    frame.loc[train[0], "bad"] = common
+    counts = (9, len(train) - 9) if rare == "1" else (len(train) - 9, 9)
+    with pytest.raises(
+        SplitError, match=r"train has {} bad and {} good rows and needs at least 10".format(*counts)
     ):
         split_rows(frame)
 

@@ -14,7 +14,7 @@ from configs.settings import load_settings
 from credit.labels import label
 from credit.leakage import leakage_warnings
 from credit.spec import DatasetSpec, FileSource, SqlSource
-from credit.splits import split
+from credit.splits import in_fixed_order, split
 from credit.validation import validate
 from tasks.sources import SourceError, fingerprint, read_rows
 
@@ -323,6 +323,19 @@ def test_the_fingerprint_is_of_contents_and_their_order():
         base.assign(z=1),
     ):
         assert fingerprint(other) != fingerprint(base)
+
+
+@pytest.mark.parametrize("identity", ["loan", None])
+def test_rows_that_a_database_returns_in_any_order_have_one_fingerprint(identity, tmp_path):
+    source, spec = as_sql(tmp_path), SPEC.model_copy(update={"id": identity})
+
+    def fingerprint_by(order):
+        query = f"SELECT * FROM rows ORDER BY {order}"
+        rows = validate(read_rows(SqlSource(url=source.url, query=query), spec), spec).rows
+        return fingerprint(in_fixed_order(rows, spec))
+
+    found = {fingerprint_by(order) for order in ("loan", "loan DESC", "income", "state, phone")}
+    assert len(found) == 1
 
 
 def test_large_data_stays_small_in_memory(tmp_path):
