@@ -172,7 +172,7 @@ def _as_number(raw: pd.Series) -> tuple[pd.Series, BoolArray]:
     if _may_hold_text(raw):
         # pandas takes the last digits of a long decimal lightly; float() gives the nearest number.
         texts = numbers.notna() & raw.map(lambda value: isinstance(value, str)).astype(bool)
-        numbers[texts] = [float(text) for text in raw[texts]]
+        numbers[texts] = raw[texts].map(float).astype("float64")
     infinite = np.isinf(numbers.to_numpy())
     unreadable = (_present(raw) & numbers.isna().to_numpy()) | infinite
     return numbers.mask(infinite), unreadable

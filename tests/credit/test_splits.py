@@ -246,7 +246,7 @@ def test_one_class_in_a_part():
 
     with pytest.raises(
         SplitError,
-        match=rf"test has 0 bad and {test.sum()} good rows and needs at least 1 of each; give more rows",
+        match=rf"test has 0 bad and {test.sum()} good rows and needs at least 1 of each; give more",
     ):
         split_rows(frame)
 

@@ -8,6 +8,7 @@ import yaml
 from configs.settings import ROOT, load_settings
 from credit.expressions import FUNCTIONS
 from credit.spec import Column, ColumnType, DatasetSpec, EventWithinHorizon, Role
+from credit.validation import MISSING_WORDS
 
 GUIDE = (ROOT / "docs" / "dataset-spec.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
@@ -31,6 +32,11 @@ def test_every_key_of_a_column_is_explained_and_no_other():
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(
         Column.model_fields
     )
+
+
+def test_the_words_for_missing_are_the_real_ones():
+    section = GUIDE.partition("## How values are written")[2].partition("- A level")[0]
+    assert set(re.findall(r"`([^`]+)`", section)) == {*MISSING_WORDS} - {""}
 
 
 def test_types_roles_functions_and_the_limit_are_the_real_ones():
