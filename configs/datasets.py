@@ -70,7 +70,7 @@ def load_spec(name: str) -> DatasetSpec:
     try:
         content = SpecLoader(path.read_text(encoding="utf-8")).get_single_data()
     except (yaml.YAMLError, ValueError) as error:  # ValueError: no such day, or no text
-        raise SpecError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
+        raise SpecError(f"{path}: cannot be read as YAML: {_yaml_fault(error)}") from None
     if not isinstance(content, dict):
         raise SpecError(f"{path}: is empty or no mapping; `creditloop spec FILE` drafts a spec")
     try:
@@ -78,6 +78,13 @@ def load_spec(name: str) -> DatasetSpec:
     except ValidationError as error:
         raise SpecError(describe(_readable(error), str(path))) from None
     return _located(spec, ROOT if path.parent == FOLDER else path.absolute().parent)
+
+
+def _yaml_fault(error: Exception) -> str:
+    """What is wrong and where, without the lines around it, which may hold a password."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return " ".join(str(error).split())
 
 
 def _readable(error: ValidationError) -> ValidationError:

@@ -237,13 +237,14 @@ class EventWithinHorizon(Frozen):
 
 def _kind_of_bad(content: object) -> str:
     if isinstance(content, dict):
-        return "target" if "target" in content else "event"
+        speaks_of_event = any(str(key).startswith("event") for key in content)
+        return "event" if speaks_of_event and "target" not in content else "target"
     return "target" if isinstance(content, TargetIsBad) else "event"
 
 
 def _kind_of_source(content: object) -> str:
     if isinstance(content, dict):
-        return "path" if "path" in content else "url"
+        return "url" if {"url", "query"} & content.keys() and "path" not in content else "path"
     return "path" if isinstance(content, FileSource) else "url"
 
 
