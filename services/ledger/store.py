@@ -9,7 +9,7 @@ from uuid import UUID
 
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, Select, insert, select
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from uuid_utils.compat import uuid7
 
@@ -102,7 +102,7 @@ class Ledger:
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
-        with _reported(self._engine.url.render_as_string()):
+        with _reported(without_secrets(self._engine.url)):
             yield
 
 
@@ -112,7 +112,7 @@ def open_ledger(url: str) -> Ledger:
     Raises:
         LedgerError: the URL is wrong, the database is out of reach, or a newer Creditloop wrote it.
     """
-    with _reported(_without_password(url)):
+    with _reported(without_secrets(url)):
         engine = connect(url)
         upgrade(engine)
     return Ledger(engine)
@@ -156,8 +156,13 @@ def _reported(where: str) -> Iterator[None]:
         raise LedgerError(f"ledger {where}: {str(cause).splitlines()[0]}") from None
 
 
-def _without_password(url: str) -> str:
+def without_secrets(url: str | URL) -> str:
+    """A database URL to show: without its password, and without its query, which may hold one.
+
+    >>> without_secrets("postgresql://ana:secret@db/ledger?password=secret")
+    'postgresql://ana:***@db/ledger'
+    """
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        return make_url(url).set(query={}).render_as_string(hide_password=True)
     except ArgumentError:
         return "URL"

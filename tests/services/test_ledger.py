@@ -162,6 +162,11 @@ def test_processes_that_open_a_fresh_ledger_together_all_succeed(url):
         ("sqlite://", "a relative path"),
         ("oracle9://host/db", "expected sqlite:////FULL/PATH or postgresql://"),
         ("postgresql://ana:secret@127.0.0.1:1/none", r"postgresql://ana:\*\*\*@127.0.0.1:1/none: "),
+        (
+            "postgresql://ana@127.0.0.1:1/none?password=secret",
+            r"postgresql://ana@127.0.0.1:1/none: ",
+        ),
+        ("postgresql://127.0.0.1:1/none?user=ana&sslpassword=secret", r"//127.0.0.1:1/none: "),
     ],
 )
 def test_a_ledger_that_cannot_be_opened_gives_one_line(url, message):
