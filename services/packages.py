@@ -1,7 +1,6 @@
 """The package store: one folder per digest, written whole or not at all."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,8 @@ from credit.package import Package, PackageError, canonical_json
 def write_package(folder: Path, package: Package) -> Path:
     """Store a package as `folder`/<digest> and return that path.
 
-    Storing the same package again changes nothing; a damaged copy of it is replaced.
+    Storing the same package again changes nothing; a damaged copy of it is replaced, an intact
+    one never, for somebody may be reading it.
     """
     target = folder / package.digest
     if _is_intact(target, package.digest):
@@ -51,8 +51,14 @@ def read_package(path: Path, expected_digest: str | None = None) -> Package:
 
 
 def write_attestation(folder: Path, digest: str, attestation: Mapping[str, object]) -> Path:
-    """Store what depends on the run beside the package, as `folder`/<digest>.attestation.json."""
+    """Store beside the package what depends on the run that made it.
+
+    The first run's evidence is `folder`/<digest>.attestation.json. Another run that makes the same
+    package adds `folder`/<digest>.<run_id>.attestation.json, `run_id` being the attestation's own.
+    """
     target = folder / f"{digest}.attestation.json"
+    if target.exists():
+        target = folder / f"{digest}.{attestation['run_id']}.attestation.json"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".incoming-", dir=folder) as scratch:
         complete = Path(scratch) / target.name
@@ -71,6 +77,8 @@ def _is_intact(target: Path, digest: str) -> bool:
 
 
 def _put_in_place(complete: Path, target: Path, damaged: Path) -> None:
+    if _is_intact(target, target.name):
+        return  # another process stored the same package meanwhile
     if target.is_dir():
         target.rename(damaged)
     elif target.exists():
@@ -78,9 +86,7 @@ def _put_in_place(complete: Path, target: Path, damaged: Path) -> None:
     try:
         complete.rename(target)
     except OSError:
-        # Another process stored the same package in between.
         read_package(target, target.name)
-        shutil.rmtree(complete)
 
 
 def _write_durably(path: Path, content: bytes) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from credit.package import PackageError
 from credit.scoring import Scorer
+from services import packages
 from services.packages import read_package, write_attestation, write_package
 from tests import tiny
 
@@ -113,10 +114,32 @@ def test_processes_that_store_the_same_package_together_all_succeed(tmp_path, pa
     assert [entry.name for entry in tmp_path.iterdir()] == [package.digest]
 
 
-def test_an_attestation_stands_beside_the_package_and_can_be_replaced(tmp_path, package):
+def test_a_copy_that_another_process_stored_meanwhile_is_left_in_place(
+    tmp_path, package, monkeypatch
+):
     path = write_package(tmp_path, package)
-    for run in ("first", "second"):
-        written = write_attestation(tmp_path, package.digest, {"run_id": run})
-    assert written == tmp_path / f"{package.digest}.attestation.json"
-    assert json.loads(written.read_text()) == {"run_id": "second"}
-    assert read_package(path, package.digest).digest == package.digest
+    spoil(path, "changed")
+    write = packages._write_durably
+
+    def write_second(file: Path, content: bytes) -> None:
+        monkeypatch.setattr(packages, "_write_durably", write)
+        write_package(tmp_path, package)
+        stored.append(path.stat().st_ino)
+        write(file, content)
+
+    stored: list[int] = []
+    monkeypatch.setattr(packages, "_write_durably", write_second)
+    assert write_package(tmp_path, package) == path
+    assert stored == [path.stat().st_ino]
+    assert [entry.name for entry in tmp_path.iterdir()] == [package.digest]
+
+
+def test_the_attestations_of_all_runs_stand_beside_the_package(tmp_path, package):
+    path = write_package(tmp_path, package)
+    digest = package.digest
+    for run, name in (("r1", ""), ("r2", ".r2"), ("r3", ".r3")):
+        written = write_attestation(tmp_path, digest, {"run_id": run})
+        assert written == tmp_path / f"{digest}{name}.attestation.json"
+    runs = {json.loads(file.read_bytes())["run_id"] for file in tmp_path.glob("*.json")}
+    assert runs == {"r1", "r2", "r3"}
+    assert read_package(path, digest).digest == digest
