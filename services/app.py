@@ -1,7 +1,8 @@
 """The HTTP routes."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import lru_cache, partial
 from http import HTTPStatus
 from importlib import resources
@@ -30,6 +31,7 @@ from services.problems import (
 from services.telemetry import METHODS, Measured, Telemetry
 
 LARGEST_BODY = 1 << 20
+WATCH_SECONDS = 2
 PREDICT = "/api/predict"
 SWAGGER_FILES = {
     "swagger-ui-bundle.js": "text/javascript",
@@ -87,15 +89,18 @@ def _problems(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 
 
 def create_app(current: CurrentModel) -> FastAPI:
-    """The application; it loads its model when it starts."""
+    """The application; it serves the newest deployment, from its start on and without a restart."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.telemetry = Telemetry()
-        current.load()
-        if current.model:
-            app.state.telemetry.serving(current.model.identity)
+        await _refresh(app)
+        watcher = asyncio.create_task(_watch(app))
         yield
+        watcher.cancel()
+        with suppress(asyncio.CancelledError):
+            await watcher
+        current.close()
 
     app = FastAPI(title="Creditloop", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.current = current
@@ -131,6 +136,21 @@ def create_app(current: CurrentModel) -> FastAPI:
         "/{unknown:path}", no_such_route, methods=sorted(METHODS), include_in_schema=False
     )
     return app
+
+
+async def _watch(app: FastAPI) -> None:
+    """Each worker looks for itself: nobody else could tell it."""
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        await _refresh(app)
+
+
+async def _refresh(app: FastAPI) -> None:
+    """In a thread, so that requests go on being answered while a model is read and warmed up."""
+    current: CurrentModel = app.state.current
+    await asyncio.to_thread(current.refresh)
+    if current.model:
+        app.state.telemetry.serving(current.model.identity)
 
 
 async def predict(request: Request) -> Response:

@@ -3,10 +3,10 @@
 import logging
 from pathlib import Path
 
-from configs.settings import Settings, SettingsError, load_settings
+from configs.settings import Settings, load_settings
 from credit.package import Package, PackageError
 from credit.scoring import Scorer
-from services.ledger import LedgerError, open_ledger
+from services.ledger import Deployment, Ledger, open_ledger
 from services.packages import read_package
 from services.request_model import ApplicationReader
 
@@ -26,17 +26,21 @@ class ServedModel:
 
     def __init__(self, package: Package):
         """Load the package; raises PackageError when it does not score."""
-        self.scorer = Scorer(package)
-        self.reader = ApplicationReader(package.schema)
+        self.digest = package.digest
         self.version = package.digest[:VERSION_DIGITS]
+        self.reader = ApplicationReader(package.schema)
         self.identity = {
             "dataset": package.manifest.dataset,
             "family": package.manifest.family,
             "version": self.version,
             "digest": package.digest,
         }
-        # The first run of a graph allocates; no applicant shall wait for it.
-        self.scorer.probability({})
+        try:
+            self.scorer = Scorer(package)
+            # The first run of a graph allocates; no applicant shall wait for it.
+            self.scorer.probability({})
+        except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions share no other base
+            raise PackageError(f"package {self.version} does not score: {_line(error)}") from None
 
 
 class CurrentModel:
@@ -48,18 +52,42 @@ class CurrentModel:
     def __init__(self) -> None:
         self.model: ServedModel | None = None
         self.problem = "the service is starting"
+        self._settings: Settings | None = None
+        self._ledger: Ledger | None = None
 
-    def load(self) -> None:
-        """Load what the settings and the ledger name; a failure is kept and logged, not raised.
+    def refresh(self) -> None:
+        """Serve what the ledger names by now; where that fails, go on as before.
 
-        A service that cannot load its model stays up and says why: it is not ready, and a lender's
-        operator reads the reason at /health instead of finding a process that keeps dying.
+        A failure is kept in `problem`, logged once and tried again at the next look. A service
+        without a model stays up: a lender's operator reads the reason at /health instead of
+        finding a process that keeps dying.
         """
         try:
-            self.model = ServedModel(choose_package(load_settings()))
-        except (SettingsError, LedgerError, PackageError, NoModelError) as error:
-            self.problem = str(error)
-            _log.error("not ready: %s", error)
+            self._follow_ledger()
+        except Exception as error:  # noqa: BLE001 - nothing about a new model may end the old one
+            self._report(_line(error))
+        else:
+            self.problem = ""
+
+    def close(self) -> None:
+        """Give the ledger's connections back."""
+        if self._ledger:
+            self._ledger.close()
+
+    def _follow_ledger(self) -> None:
+        self._settings = self._settings or load_settings()
+        self._ledger = self._ledger or open_ledger(self._settings.ledger_uri)
+        deployment = self._ledger.current(self._settings.dataset)
+        if self.model and (deployment is None or deployment.digest == self.model.digest):
+            return
+        self.model = ServedModel(_package(deployment, self._settings, EMBEDDED))
+        _log.info("version %s serves", self.model.version)
+
+    def _report(self, problem: str) -> None:
+        if problem != self.problem:
+            state = f"version {self.model.version} goes on" if self.model else "not ready"
+            _log.error("%s: %s", state, problem)
+        self.problem = problem
 
 
 def choose_package(settings: Settings, embedded: Path = EMBEDDED) -> Package:
@@ -72,9 +100,12 @@ def choose_package(settings: Settings, embedded: Path = EMBEDDED) -> Package:
     """
     ledger = open_ledger(settings.ledger_uri)
     try:
-        deployment = ledger.current(settings.dataset)
+        return _package(ledger.current(settings.dataset), settings, embedded)
     finally:
         ledger.close()
+
+
+def _package(deployment: Deployment | None, settings: Settings, embedded: Path) -> Package:
     if deployment:
         return read_package(settings.home / deployment.uri, deployment.digest)
     if not embedded.is_dir():
@@ -89,3 +120,7 @@ def choose_package(settings: Settings, embedded: Path = EMBEDDED) -> Package:
             f"{package.manifest.dataset}; set CREDITLOOP_DATASET={package.manifest.dataset}"
         )
     return package
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -44,11 +44,12 @@ class Telemetry:
         )
         self._model_info = Gauge(
             "model_info",
-            "1 for the model that serves.",
+            "1 for the model that serves, 0 for one that did.",
             ("dataset", "family", "version"),
             registry=self._registry,
             multiprocess_mode="mostrecent",
         )
+        self._served: tuple[str, str, str] | None = None
         self._series: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
 
     def requested(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -69,7 +70,12 @@ class Telemetry:
 
     def serving(self, identity: Mapping[str, str]) -> None:
         """Say which model serves."""
-        self._model_info.labels(identity["dataset"], identity["family"], identity["version"]).set(1)
+        model = identity["dataset"], identity["family"], identity["version"]
+        if self._served and self._served != model:
+            # Series that workers share cannot be removed.
+            self._model_info.labels(*self._served).set(0)
+        self._model_info.labels(*model).set(1)
+        self._served = model
 
     def render(self) -> bytes:
         """All metrics in Prometheus's text format, of all workers where there are several."""

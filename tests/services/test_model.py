@@ -91,7 +91,76 @@ def test_a_service_that_cannot_load_keeps_the_reason(tmp_path, monkeypatch, vari
     for name, value in {"CREDITLOOP_HOME": str(tmp_path), **variables}.items():
         monkeypatch.setenv(name, value)
     current = CurrentModel()
-    current.load()
+    current.refresh()
     assert current.model is None
     assert problem in current.problem
     assert "\n" not in current.problem
+
+
+@pytest.fixture
+def current(settings, monkeypatch):
+    monkeypatch.setenv("CREDITLOOP_HOME", str(settings.home))
+    monkeypatch.setenv("CREDITLOOP_DATASET", settings.dataset)
+    model = CurrentModel()
+    yield model
+    model.close()
+
+
+def test_a_new_deployment_is_served_at_the_next_look(settings, current, package):
+    current.refresh()
+    assert (current.model, current.problem.partition(";")[0]) == (
+        None,
+        "no model of tiny-credit is deployed",
+    )
+    for deployed in (package, tiny.package(shift=-2.0)):
+        deploy(settings, deployed)
+        current.refresh()
+        assert (current.model.digest, current.problem) == (deployed.digest, "")
+        served = current.model
+        current.refresh()
+        assert current.model is served
+
+
+def test_what_cannot_be_served_leaves_the_old_model_and_is_logged_once(
+    settings, current, package, caplog
+):
+    deploy(settings, package)
+    current.refresh()
+    spoilt = deploy(settings, tiny.package(shift=-2.0))
+    graph = (spoilt / "model.onnx").read_bytes()
+    (spoilt / "model.onnx").write_bytes(b"changed")
+    current.refresh()
+    current.refresh()
+    assert current.model.digest == package.digest
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert line.startswith(f"version {package.digest[:12]} goes on: package {spoilt}: model.onnx")
+    (spoilt / "model.onnx").write_bytes(graph)
+    current.refresh()
+    assert current.model.digest == spoilt.name
+
+
+def test_a_ledger_out_of_reach_leaves_the_old_model(settings, current, package, caplog):
+    deploy(settings, package)
+    current.refresh()
+    ledger = settings.home / "ledger.db"
+    content = ledger.read_bytes()
+    current.close()
+    for file in settings.home.glob("ledger.db*"):
+        file.unlink()
+    ledger.write_bytes(b"not a database" * 1000)
+    current.refresh()
+    assert current.model.digest == package.digest
+    assert "not a database" in caplog.text
+    ledger.write_bytes(content)
+    deploy(settings, tiny.package(shift=-2.0))
+    current.refresh()
+    assert current.model.digest != package.digest
+
+
+def test_a_graph_that_loads_but_does_not_run_is_refused(package):
+    graph = package.files["model.onnx"].replace(b"numbers", b"numberz")
+    broken = type(package)({**package.files, "model.onnx": graph})
+    with pytest.raises(
+        PackageError, match=f"package {broken.digest[:12]} does not score: .*numberz"
+    ):
+        ServedModel(broken)
