@@ -42,7 +42,7 @@ def serve(settings: Settings, host: str, port: int, report: Callable[[str], None
         ServiceError: the address is not allowed, the port is taken, or the service died.
     """
     address = _loopback(host)
-    _check_free(address, port)
+    _check_free(port, address)
     process = _start(settings, address, port, log=None)
     with _stopped_at_the_end(process), _until_signal():
         url = _url(address, port)
@@ -63,7 +63,7 @@ def running_service(settings: Settings) -> Iterator[str]:
     Raises:
         ServiceError: it does not start, or has no model to serve.
     """
-    port = _free_port()
+    port = free_port()
     log = settings.home / "logs" / f"service-{port}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -131,7 +131,23 @@ def _loopback(host: str) -> str:
     return address
 
 
-def _check_free(host: str, port: int) -> None:
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a loopback port."""
+    try:
+        _check_free(port)
+    except ServiceError:
+        return False
+    return True
+
+
+def _check_free(port: int, host: str = LOOPBACK) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -141,13 +157,6 @@ def _check_free(host: str, port: int) -> None:
             raise ServiceError(
                 f"port {port} on {host} cannot be used: {error.strerror}; say --port NUMBER"
             ) from None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _url(host: str, port: int) -> str:

@@ -15,10 +15,10 @@ from sqlalchemy.engine import make_url
 
 from configs.settings import Settings
 from credit.package import PackageError
-from flows.local.processes import is_free
 from flows.local.stack import MLFLOW_PORT, PREFECT_PORT
 from services.ledger import LedgerError, open_ledger
 from services.model import VERSION_DIGITS, NoModelError, choose_package
+from services.serve import is_free
 from tasks.urls import without_credentials
 
 State = Literal["ok", "warning", "failure"]

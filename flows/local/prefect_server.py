@@ -7,7 +7,8 @@ import httpx
 
 from configs.settings import Settings
 from flows.local.environment import set_prefect_home, set_prefect_silent, set_quiet
-from flows.local.processes import LOOPBACK, ProcessError, Server, free_port
+from flows.local.processes import ProcessError, Server
+from services.serve import LOOPBACK, free_port
 
 API_URL = "PREFECT_API_URL"
 START_SECONDS = 120

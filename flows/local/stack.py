@@ -8,9 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import httpx
+
 from configs.settings import ROOT, Settings
-from flows.local.processes import LOOPBACK, ProcessError, Server, is_free
-from services.serve import SERVICE, service_environment
+from flows.local.processes import ProcessError, Server
+from services.serve import LOOPBACK, SERVICE, is_free, service_environment
 
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000
 POOL = "creditloop"
@@ -55,7 +57,7 @@ def running_stack(
         mlflow.wait_until_up(START_SECONDS)
         report(f"MLflow   http://{LOOPBACK}:{ports.mlflow}")
         scorer.wait_until_up(START_SECONDS)
-        report(f"Scorer   http://{LOOPBACK}:{ports.scorer}, documentation at /docs")
+        report(f"Scorer   http://{LOOPBACK}:{ports.scorer}, {_state(ports.scorer)}")
         yield [prefect, mlflow, worker, scorer]
 
 
@@ -128,6 +130,14 @@ def _scorer(settings: Settings, port: int, logs: Path) -> Server:
         f"http://{LOOPBACK}:{port}/livez",
         service_environment(settings, bento_home),
     )
+
+
+def _state(port: int) -> str:
+    """What the scorer says of itself: without a model it is up, but not ready."""
+    health = httpx.get(f"http://{LOOPBACK}:{port}/health", timeout=START_SECONDS, trust_env=False)
+    if health.is_success:
+        return "documentation at /docs"
+    return f"waiting for a model: {health.json()['detail']}"
 
 
 def _refuse_taken(ports: Ports) -> None:

@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from flows.local.processes import free_port
+from services.serve import free_port
 from tests.flows.command import COMMAND, Outcome, creditloop, environment
 
 FAMILIES = ("woe_logistic", "pca_logistic")

@@ -3,7 +3,8 @@ import time
 import psutil
 import pytest
 
-from flows.local.processes import ProcessError, Server, free_port, is_free
+from flows.local.processes import ProcessError, Server
+from services.serve import free_port, is_free
 
 SERVE = ["http.server", "--bind", "127.0.0.1"]
 

@@ -10,7 +10,7 @@ from configs.settings import ROOT, load_settings
 from credit.scoring import Scorer
 from services.bento import BentoError, build_bento
 from services.request_model import ApplicationReader
-from services.serve import _free_port, _stopped_at_the_end, _wait_for_answer
+from services.serve import _stopped_at_the_end, _wait_for_answer, free_port
 from tests import tiny
 
 
@@ -31,7 +31,7 @@ def _tree(folder):
 @contextmanager
 def serving(bento, folder, **variables):
     """The way a deployment does it: another folder, a fresh process, no sources on the path."""
-    port = _free_port()
+    port = free_port()
     environment = {
         k: v for k, v in os.environ.items() if not k.startswith(("CREDITLOOP", "PYTHON"))
     }

@@ -1,0 +1,91 @@
+"""A running service follows the ledger."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from services.serve import LOOPBACK, _start, _stopped_at_the_end, _wait_for_answer, free_port
+from tests import tiny
+from tests.services.conftest import deploy, settings_in
+
+FOLLOW_SECONDS = 20
+WORKERS = 2
+FIRST, SECOND, DAMAGED = (tiny.package(shift=shift) for shift in (-1.0, -2.0, -3.0))
+
+
+@contextmanager
+def steady_load(url: str) -> Iterator[list[tuple[int, str]]]:
+    """Status and version of every answer to a request each few milliseconds."""
+    answers: list[tuple[int, str]] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.wait(0.005):
+            answer = httpx.post(f"{url}/api/predict", json={"features": tiny.APPLICATION})
+            answers.append((answer.status_code, answer.json()["model"]["digest"]))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        done.set()
+        thread.join()
+
+
+def wait_until_all_serve(url: str, digest: str) -> None:
+    """Until enough new connections in a row are answered by this model; workers take turns."""
+    deadline, row = time.monotonic() + FOLLOW_SECONDS, 0
+    while row < 20 * WORKERS:
+        answer = httpx.get(f"{url}/health")
+        row = row + 1 if answer.is_success and answer.json()["model"]["digest"] == digest else 0
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(0 if row else 0.1)
+
+
+def model_info(url: str) -> dict[str, float]:
+    lines = [
+        line for line in httpx.get(f"{url}/metrics").text.splitlines() if "model_info{" in line
+    ]
+    return {line.split('version="')[1][:12]: float(line.split()[-1]) for line in lines}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    return settings_in(tmp_path_factory.mktemp("watched"), workers=WORKERS)
+
+
+@pytest.fixture(scope="module")
+def url(settings):
+    port = free_port()
+    with (settings.home / "service.log").open("wb") as log:
+        process = _start(settings, LOOPBACK, port, log)
+        with _stopped_at_the_end(process):
+            base = f"http://{LOOPBACK}:{port}"
+            assert _wait_for_answer(process, base).status_code == 503
+            yield base
+    assert process.returncode == 0
+    assert "Traceback" not in (settings.home / "service.log").read_text()
+
+
+def test_a_running_service_follows_the_ledger(url, settings):
+    deploy(settings, FIRST)
+    wait_until_all_serve(url, FIRST.digest)
+    assert httpx.get(f"{url}/readyz").is_success
+    with steady_load(url) as answers:
+        deploy(settings, SECOND)
+        wait_until_all_serve(url, SECOND.digest)
+        swapped = len(answers)
+        deploy(settings, DAMAGED).joinpath("model.onnx").write_bytes(b"changed")
+        time.sleep(5)
+    assert set(answers) == {(200, FIRST.digest), (200, SECOND.digest)}
+    assert {digest for _, digest in answers[swapped + 1 :]} == {SECOND.digest}
+    assert len(answers) > swapped + 100
+    assert model_info(url) == {FIRST.digest[:12]: 0, SECOND.digest[:12]: 1}
+    assert httpx.get(f"{url}/openapi.json").json()["info"]["version"] == SECOND.digest[:12]
+    complaints = (settings.home / "service.log").read_text().count("does not match its sha256")
+    assert complaints == WORKERS
