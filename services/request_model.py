@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import date
 from http import HTTPStatus
+from math import ceil, floor, sqrt
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
@@ -134,14 +135,30 @@ def example(schema: Schema) -> Json:
 
 
 def _example_value(column: Column) -> object:
-    low, high = column.range
     if column.type == "category":
         return next(iter(column.levels)) if column.levels else "text"
     if column.type == "date":
-        return str(low or high or date(2024, 1, 31))
-    bounds = [float(bound) for bound in (low, high) if isinstance(bound, float)]
-    middle = sum(bounds) / len(bounds) if bounds else 0.0
-    return round(middle) if _is_whole(column) else middle
+        first, last = _days(column)
+        return str(min(max(date(2024, 1, 31), first), last))
+    return _example_number(column)
+
+
+def _example_number(column: Column) -> float:
+    """A short number between the bounds by order of magnitude, for many ranges span several.
+
+    >>> _example_number(Column(type="number", range=(1, 1_000_000)))
+    1000
+    >>> _example_number(Column(type="integer", range=(2, None)))
+    20
+    """
+    low, high = _limits(column)
+    if _is_whole(column):
+        low, high = ceil(low), floor(high)
+    start = max(low, 1)
+    end = high if column.range[1] is not None else 100 * start
+    middle = sqrt(start * end) if start < end else low / 2 + end / 2
+    short = min(max(float(f"{middle:.2g}"), low), high)
+    return round(short) if _is_whole(column) else _whole_if_it_is(short)
 
 
 def _is_whole(column: Column) -> bool:
@@ -190,10 +207,16 @@ def _limits(column: Column) -> tuple[float, float]:
     )
 
 
+def _days(column: Column) -> tuple[date, date]:
+    first, last = column.range
+    return (
+        first if isinstance(first, date) else date.min,
+        last if isinstance(last, date) else date.max,
+    )
+
+
 def _date_check(column: Column) -> Check:
-    low, high = column.range
-    first = low if isinstance(low, date) else date.min
-    last = high if isinstance(high, date) else date.max
+    first, last = _days(column)
 
     def check(value: object) -> object:
         # Length and dashes leave one of the many forms of ISO 8601: YYYY-MM-DD.

@@ -273,3 +273,23 @@ def test_the_example_of_every_shipped_spec_is_allowed(name):
     spec = load_spec(name)
     fields, _ = ApplicationReader(spec).read(example(spec))
     assert set(fields) == set(spec.fields)
+
+
+bounds = st.none() | st.floats(-1e12, 1e12) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.sampled_from(["number", "integer"]), bounds, bounds)
+def test_the_example_of_any_range_is_allowed(kind, low, high):
+    if low is not None and high is not None:
+        low, high = sorted((low, high))
+    if kind == "integer":
+        low, high = (bound if bound is None else float(round(bound)) for bound in (low, high))
+    columns = {"amount": {"type": kind, "range": [low, high]}}
+    schema = Schema.model_validate({"name": "t", "bad": {"target": "b"}, "columns": columns})
+    ApplicationReader(schema).read(example(schema))
+
+
+def test_the_example_has_numbers_as_people_have_them():
+    features = example(load_spec("taiwan-default"))["features"]
+    names = "LIMIT_BAL", "PAY_0", "BILL_AMT1", "PAY_AMT1"
+    assert [features[name] for name in names] == [3200, 3, 3200, 3200]
