@@ -1,5 +1,6 @@
 """Building a Bento: the immutable image of the service with one package in it."""
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs.settings import ROOT, Settings
-from credit.package import Package
+from credit.package import Package, canonical_json
 from services.model import VERSION_DIGITS
 from services.packages import write_package
 from services.serve import SERVICE, service_environment
@@ -24,6 +25,15 @@ CODE = (
     "services/**/*.py",
     *(f"credit/{name}.py" for name in DOMAIN),
 )
+BENTOFILE = f"""\
+service: {SERVICE}
+name: {NAME}
+include: ["configs/", "credit/", "services/", "package/"]
+python:
+  requirements_txt: {REQUIREMENTS}
+  lock_packages: false
+"""
+CODE_DIGITS = 8
 
 
 class BentoError(RuntimeError):
@@ -40,25 +50,47 @@ class Bento:
 
 
 def build_bento(package: Package, settings: Settings) -> Bento:
-    """Build the Bento of a package, or find it: its version is the beginning of the digest.
+    """Build the Bento of a package, or find it.
 
-    The code is copied to a temporary folder first, so nothing is written beside the sources.
+    Its version is the beginning of the package's digest and of that of the code. It is built in a
+    temporary folder and put in place whole, so builds of one version can run together.
 
     Raises:
         BentoError: BentoML refused, with its last line.
     """
-    version = package.digest[:VERSION_DIGITS]
     home = settings.home / "bentoml"
-    bento = Bento(f"{NAME}:{version}", home / "bentos" / NAME / version, home)
-    if bento.path.is_dir():
-        return bento
     home.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="creditloop-bento-") as scratch:
-        context = Path(scratch)
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=home) as scratch:
+        context, store = Path(scratch) / "context", Path(scratch) / "store"
         _copy_code(context, package.manifest.dataset)
-        write_package(context, package).rename(context / "package")
-        _build(context, version, service_environment(settings, home))
+        version = f"{package.digest[:VERSION_DIGITS]}-{_digest(context)[:CODE_DIGITS]}"
+        bento = Bento(f"{NAME}:{version}", home / "bentos" / NAME / version, home)
+        if not bento.path.is_dir():
+            write_package(context, package).rename(context / "package")
+            _build(context, version, service_environment(settings, store))
+            _put_in_place(store / "bentos" / NAME / version, bento.path)
     return bento
+
+
+def _digest(folder: Path) -> str:
+    """sha256 over the names and contents of all files."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    digests = {
+        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+    }
+    return hashlib.sha256(canonical_json(digests)).hexdigest()
+
+
+def _put_in_place(built: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        built.rename(target)
+    except OSError:
+        if not target.is_dir():  # else another process built the same meanwhile
+            raise
+    # BentoML writes down anew which one is the latest when it does not find it.
+    (target.parent / "latest").unlink(missing_ok=True)
 
 
 def _copy_code(context: Path, dataset: str) -> None:
@@ -68,21 +100,13 @@ def _copy_code(context: Path, dataset: str) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
     shutil.copyfile(ROOT / REQUIREMENTS, context / REQUIREMENTS)
+    (context / "bentofile.yaml").write_text(BENTOFILE, encoding="utf-8")
     base = context / "configs" / "base.yaml"
     text = base.read_text(encoding="utf-8")
     base.write_text(re.sub(r"(?m)^dataset: .*$", f"dataset: {dataset}", text), encoding="utf-8")
 
 
 def _build(context: Path, version: str, environment: dict[str, str]) -> None:
-    (context / "bentofile.yaml").write_text(
-        f"service: {SERVICE}\n"
-        f"name: {NAME}\n"
-        'include: ["configs/", "credit/", "services/", "package/"]\n'
-        "python:\n"
-        f"  requirements_txt: {REQUIREMENTS}\n"
-        "  lock_packages: false\n",
-        encoding="utf-8",
-    )
     command = [sys.executable, "-m", "bentoml", "build", "--version", version, str(context)]
     # The sources must not shadow the copy.
     environment = {**environment, "PYTHONPATH": str(context), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -1,6 +1,8 @@
 import os
+import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
@@ -8,7 +10,7 @@ import pytest
 
 from configs.settings import ROOT, load_settings
 from credit.scoring import Scorer
-from services.bento import BentoError, build_bento
+from services.bento import BENTOFILE, BentoError, build_bento
 from services.request_model import ApplicationReader
 from services.serve import _stopped_at_the_end, _wait_for_answer, free_port
 from tests import tiny
@@ -48,7 +50,7 @@ def serving(bento, folder, **variables):
 
 
 def test_it_holds_what_serves_and_nothing_else(bento, package):
-    assert bento.tag == f"creditscorer:{package.digest[:12]}"
+    assert re.fullmatch(f"creditscorer:{package.digest[:12]}-[0-9a-f]{{8}}", bento.tag)
     source = bento.path / "src"
     assert {path.name for path in source.iterdir()} == {
         "bentofile.yaml",
@@ -105,9 +107,37 @@ def test_it_imports_nothing_from_the_sources(bento, tmp_path):
 
 
 def test_a_failed_build_gives_one_line_and_leaves_nothing(tmp_path, package, monkeypatch):
-    monkeypatch.setattr("services.bento.SERVICE", "services.scorer:Missing")
+    broken = BENTOFILE.replace("CreditScorer", "Missing")
+    monkeypatch.setattr("services.bento.BENTOFILE", broken)
     settings = load_settings(home=tmp_path)
     with pytest.raises(BentoError, match=r"bentoml build failed: .*Missing") as caught:
         build_bento(package, settings)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("bentoml/bentos/creditscorer/*"))
+    assert not list(tmp_path.glob("bentoml/.*"))
+
+
+def test_other_code_makes_another_version(tmp_path, package, bento, monkeypatch):
+    """Found in the version alone: what it does is not built here."""
+    built = []
+    monkeypatch.setattr("services.bento._build", lambda context, version, _: built.append(version))
+    monkeypatch.setattr("services.bento._put_in_place", lambda built, target: None)
+    settings = load_settings(home=tmp_path)
+    assert build_bento(package, settings).tag == bento.tag
+    monkeypatch.setattr("services.bento.BENTOFILE", BENTOFILE + "# changed")
+    assert build_bento(package, settings).tag != bento.tag
+    assert len(set(built)) == 2
+
+
+def test_builds_of_one_version_at_the_same_time_all_succeed(tmp_path, package, bento):
+    settings = load_settings(home=tmp_path)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(build_bento, [package] * 2, [settings] * 2)
+    assert first == second
+    assert first.tag == bento.tag
+    assert _names(first.path) == _names(bento.path)
+    assert [entry.name for entry in first.home.iterdir()] == ["bentos"]
+
+
+def _names(folder):
+    return {path.relative_to(folder) for path in folder.rglob("*")}
