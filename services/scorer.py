@@ -8,6 +8,7 @@ import bentoml
 from configs.settings import CONFIG_VARIABLE, SettingsError, load_settings
 from services.app import create_app
 from services.ledger import LedgerError, open_ledger
+from services.local import LoopbackOnly
 from services.model import CurrentModel
 
 _current = CurrentModel()
@@ -43,3 +44,7 @@ class CreditScorer:
 
     def __is_ready__(self) -> bool:
         return _current.model is not None
+
+
+# Here it covers BentoML's own routes too, however the service was started.
+CreditScorer.add_asgi_middleware(LoopbackOnly)  # type: ignore[attr-defined]

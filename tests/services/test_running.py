@@ -1,17 +1,22 @@
-"""A running service follows the ledger."""
+"""A running service follows the ledger, and answers its own machine only."""
 
+import asyncio
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
+import psutil
 import pytest
 
+from services.local import LoopbackOnly
 from services.serve import LOOPBACK, _start, _stopped_at_the_end, _wait_for_answer, free_port
 from tests import tiny
 from tests.services.conftest import deploy, settings_in
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - where plain `bentoml serve` listens
 FOLLOW_SECONDS = 20
 WORKERS = 2
 FIRST, SECOND, DAMAGED = (tiny.package(shift=shift) for shift in (-1.0, -2.0, -3.0))
@@ -63,7 +68,7 @@ def settings(tmp_path_factory):
 def url(settings):
     port = free_port()
     with (settings.home / "service.log").open("wb") as log:
-        process = _start(settings, LOOPBACK, port, log)
+        process = _start(settings, EVERYWHERE, port, log)
         with _stopped_at_the_end(process):
             base = f"http://{LOOPBACK}:{port}"
             assert _wait_for_answer(process, base).status_code == 503
@@ -89,3 +94,48 @@ def test_a_running_service_follows_the_ledger(url, settings):
     assert httpx.get(f"{url}/openapi.json").json()["info"]["version"] == SECOND.digest[:12]
     complaints = (settings.home / "service.log").read_text().count("does not match its sha256")
     assert complaints == WORKERS
+
+
+def own_addresses() -> list[str]:
+    found = [address for card in psutil.net_if_addrs().values() for address in card]
+    ours = [address.address for address in found if address.family == socket.AF_INET]
+    return [address for address in ours if not address.startswith("127.")]
+
+
+@pytest.mark.skipif(not own_addresses(), reason="this machine has loopback addresses only")
+@pytest.mark.parametrize("path", ["/health", "/livez", "/readyz", "/metrics", "/docs", "/nothing"])
+def test_a_connection_that_did_not_arrive_at_loopback_is_refused(url, path):
+    elsewhere = url.replace(LOOPBACK, own_addresses()[0])
+    answer = httpx.get(elsewhere + path, headers={"X-Forwarded-For": LOOPBACK}, trust_env=False)
+    assert answer.status_code == 403
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "start it with --host 127.0.0.1" in answer.json()["detail"]
+
+
+def test_a_proxy_on_the_same_machine_is_answered(url):
+    assert httpx.get(f"{url}/livez", headers={"X-Forwarded-For": "203.0.113.9"}).is_success
+
+
+@pytest.mark.parametrize(
+    ("server", "allowed"),
+    [
+        (("127.0.0.1", 80), True),
+        (("127.9.9.9", 80), True),
+        (("::1", 80), True),
+        (("192.168.1.5", 80), False),
+        (("::", 80), False),
+        (("/run/scorer.sock", None), False),
+        (None, False),
+    ],
+)
+def test_where_a_connection_arrived_decides(server, allowed):
+    async def app(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message):
+        sent.append(message)
+
+    sent: list[dict[str, object]] = []
+    scope = {"type": "http", "server": server, "client": (LOOPBACK, 1)}
+    asyncio.run(LoopbackOnly(app)(scope, None, send))
+    assert sent[0]["status"] == (200 if allowed else 403)
