@@ -2,7 +2,7 @@
 
 One pydantic model checks requests and describes them in the OpenAPI document, so the page cannot
 promise what the service refuses. JSON is taken as it is: the text "12" is no number, true is no
-number either, and 1.5 is no integer.
+number either, and 1.5 is no integer. Levels of categories are read as in training.
 """
 
 import json
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from pydantic import create_model as create_pydantic_model
 from pydantic_core import ErrorDetails
 
-from credit.spec import Column, Schema
+from credit.spec import Column, Schema, level_text
 from services.problems import FieldProblem, ProblemError
 
 FEATURES = "features"
@@ -234,7 +234,9 @@ def _category_check(column: Column) -> Check:
     levels, missing_allowed = column.levels, column.missing_allowed
 
     def check(value: object) -> object:
-        text = _level_text(value)
+        if not isinstance(value, str | int | float):
+            raise ValueError
+        text = level_text(value)
         if text == "" and missing_allowed:
             return None
         if text == "" or (levels is not None and text not in levels):
@@ -242,17 +244,6 @@ def _category_check(column: Column) -> Check:
         return text
 
     return check
-
-
-def _level_text(value: object) -> str:
-    """A level as the spec writes it: 2 and 2.0 are the level "2", blanks around it are dropped."""
-    if isinstance(value, str):
-        return value.strip()
-    if type(value) is int:
-        return str(value)
-    if type(value) is float and value.is_integer():
-        return str(int(value))
-    raise ValueError
 
 
 _CHECKS: Mapping[str, Callable[[Column], Check]] = {
@@ -292,10 +283,9 @@ def _json_schema(column: Column) -> Json:
 def _value_schema(column: Column) -> Json:
     if column.levels is not None:
         texts: list[object] = list(column.levels)
-        numbers = [int(level) for level in column.levels if _is_whole_text(level)]
-        return {"enum": [*texts, *numbers]}
+        return {"enum": [*texts, *(value for level in column.levels for value in _bare(level))]}
     if column.type == "category":
-        return {"anyOf": [{"type": "string"}, {"type": "integer"}]}
+        return {"anyOf": [{"type": kind} for kind in ("string", "number", "boolean")]}
     if column.type == "date":
         return {"type": "string", "format": "date"}
     low, high = column.range
@@ -310,9 +300,17 @@ def _value_schema(column: Column) -> Json:
     }
 
 
-def _is_whole_text(level: str) -> bool:
-    digits = level.removeprefix("-")
-    return digits.isascii() and digits.isdecimal()
+def _bare(level: str) -> list[object]:
+    """What a level is in JSON without quotes, if anything.
+
+    >>> [_bare(level) for level in ("1", "True", "1.5", "01", "own")]
+    [[1], [True], [1.5], [], []]
+    """
+    try:
+        value = json.loads(level.lower())
+    except json.JSONDecodeError:
+        return []
+    return [value] if isinstance(value, int | float) and level_text(value) == level else []
 
 
 def _whole_if_it_is(number: float) -> float:

@@ -2,12 +2,14 @@ import doctest
 from contextlib import suppress
 from datetime import date
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.datasets import load_spec, spec_names
 from credit.spec import Schema
+from credit.validation import category_text
 from services import request_model
 from services.problems import ProblemError
 from services.request_model import ApplicationReader, example, shown
@@ -51,6 +53,7 @@ def test_values_come_out_typed_for_scoring():
         ("status", 3, "3"),
         ("status", 3.0, "3"),
         ("status", " 3 ", "3"),
+        ("status", "3.0", "3"),
         ("duration", 4, 4.0),
         ("duration", 72, 72.0),
         ("duration", 24.0, 24.0),
@@ -64,6 +67,9 @@ def test_values_come_out_typed_for_scoring():
         ("purpose", "  ", None),
         ("purpose", None, None),
         ("purpose", 7, "7"),
+        ("purpose", 1.5, "1.5"),
+        ("purpose", True, "True"),
+        ("purpose", "true", "True"),
         ("applied", "2030-12-31", date(2030, 12, 31)),
         ("applied", None, None),
     ],
@@ -100,8 +106,7 @@ def test_what_is_allowed(field, value, typed):
         ("bureau score", -7),
         ("bureau score", 1000.5),
         ("bureau score", float("-inf")),
-        ("purpose", True),
-        ("purpose", 1.5),
+        ("purpose", [1]),
         ("purpose", {"a": 1}),
         ("applied", "17.05.2024"),
         ("applied", "2024-5-17"),
@@ -293,3 +298,22 @@ def test_the_example_has_numbers_as_people_have_them():
     features = example(load_spec("taiwan-default"))["features"]
     names = "LIMIT_BAL", "PAY_0", "BILL_AMT1", "PAY_AMT1"
     assert [features[name] for name in names] == [3200, 3, 3200, 3200]
+
+
+@given(st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text())
+def test_a_level_is_read_in_a_request_as_in_training(value):
+    (trained,) = category_text(pd.Series([value], dtype=object))
+    assert read(purpose=value)["purpose"] == trained
+
+
+def test_levels_may_come_without_quotes_where_the_json_schema_says_so():
+    column = {"type": "category", "levels": [1, 1.5, True, "own", "01"], "missing_allowed": False}
+    schema = Schema.model_validate(
+        {"name": "t", "bad": {"target": "b"}, "columns": {"level": column}}
+    )
+    reader = ApplicationReader(schema)
+    features = reader.model.model_json_schema()["$defs"]["Features"]
+    allowed = features["properties"]["level"]["enum"]
+    assert allowed == ["1", "1.5", "True", "own", "01", 1, 1.5, True]
+    for value in allowed:
+        reader.read({"features": {"level": value}})
