@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,8 +62,7 @@ def build_bento(package: Package, settings: Settings) -> Bento:
     """
     home = settings.home / "bentoml"
     home.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=home) as scratch:
-        context, store = Path(scratch) / "context", Path(scratch) / "store"
+    with _scratch() as context, _scratch(home) as store:
         _copy_code(context, package.manifest.dataset)
         version = f"{package.digest[:VERSION_DIGITS]}-{_digest(context)[:CODE_DIGITS]}"
         bento = Bento(f"{NAME}:{version}", home / "bentos" / NAME / version, home)
@@ -70,6 +71,13 @@ def build_bento(package: Package, settings: Settings) -> Bento:
             _build(context, version, service_environment(settings, store))
             _put_in_place(store / "bentos" / NAME / version, bento.path)
     return bento
+
+
+@contextmanager
+def _scratch(parent: Path | None = None) -> Iterator[Path]:
+    """A temporary folder: the system's for the context, which BentoML refuses below a dot."""
+    with tempfile.TemporaryDirectory(prefix="building-", dir=parent) as folder:
+        yield Path(folder)
 
 
 def _digest(folder: Path) -> str:
