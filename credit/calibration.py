@@ -4,7 +4,7 @@ Platt's map (Platt, 1999) is a line in log-odds. With bads enough it may bend: i
 regression on quantile bins, centred (Oron and Flournoy, 2017) so that no flat stretch is left,
 joined by lines in log-odds, with a tenth of Platt's line mixed in so that it rises everywhere.
 Raw isotonic steps are thousands steep, which no parity between two implementations survives;
-these are not.
+where even these would be over 20 steep, the line is taken as it is.
 """
 
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ HALF = 0.5
 CLIP = 1e-6
 LEAST_SLOPE = 1e-3
 PLATT_SHARE = 0.1
+STEEPEST_SLOPE = 20.0
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,8 @@ def _fit_isotonic(log_odds: FloatArray, bad: BadArray, platt: Platt) -> Calibrat
     if len(knots) < 2 or np.diff(knots).min() <= 0:
         return platt
     slopes = np.diff(levels) / np.diff(knots)
+    if slopes.max() > STEEPEST_SLOPE:
+        return platt
     intercepts = levels[:-1] - slopes * knots[:-1]
     outer = levels[[0, -1]] - platt.slope * knots[[0, -1]]
     return SmoothedIsotonic(

@@ -8,7 +8,7 @@ from credit.spec import Frozen
 
 FamilyName = Literal["woe_logistic", "pca_logistic", "random_forest", "xgboost", "network"]
 PresetName = Literal["quick", "full"]
-Value = int | float | str
+Value = int | float
 
 
 class PlanError(ValueError):

@@ -19,6 +19,7 @@ from credit.features import (
     Layout,
     Vocabulary,
     from_frame,
+    number_features,
 )
 from credit.metrics import Interval, evaluate
 from credit.models import FAMILIES
@@ -121,11 +122,11 @@ def prepare(
     """Turn validated rows into features; levels are learned from the training part alone.
 
     Raises:
-        TrainingError: an input column is missing in every training row.
+        TrainingError: a field or derived column is missing in every training row.
     """
     applications = from_frame(rows, schema)
     train = applications[part == "train"]
-    _refuse_empty_columns(train, schema)
+    _refuse_empty_features(train, schema)
     feature_map = FeatureMap(schema, Vocabulary.fit(train.categories, plan.fewest_rows_per_level))
 
     def cut(name: str) -> Part:
@@ -135,10 +136,12 @@ def prepare(
     return Development(feature_map, cut("train"), cut("validation"), cut("test"))
 
 
-def _refuse_empty_columns(train: Applications, schema: Schema) -> None:
-    is_missing = np.hstack([np.isnan(train.numbers), train.categories == MISSING])
-    fields = (*schema.number_fields, *schema.category_fields)
-    empty = [name for name, missing in zip(fields, is_missing.T, strict=True) if missing.all()]
+def _refuse_empty_features(train: Applications, schema: Schema) -> None:
+    numbers = np.hstack([train.numbers, number_features(schema, train.numbers)])
+    is_missing = np.hstack([np.isnan(numbers), train.categories == MISSING])
+    names = (*schema.number_fields, *schema.number_features, *schema.category_fields)
+    missing = zip(names, is_missing.T, strict=True)
+    empty = dict.fromkeys(name for name, rows in missing if rows.all())
     if empty:
         raise TrainingError(
             f"{', '.join(empty)}: all values are missing in the training rows; "

@@ -131,7 +131,8 @@ class ScaledDesign:
     """What distance and gradient need: no gaps, no outliers, unit variance.
 
     Numbers are cut at their 0.5% and 99.5% quantiles, filled with the median (an indicator says
-    so), and every column is centred and scaled.
+    so), and every column is centred and scaled. Indicators are not cut: to a rare level or special
+    code the cut would leave nothing.
     """
 
     tree: TreeDesign
@@ -150,6 +151,8 @@ class ScaledDesign:
         known = np.where(missing.all(axis=0), 0.0, matrix)
         quantiles = np.nanquantile(known, [0.005, 0.5, 0.995], axis=0)
         low, fill, high = quantiles.reshape(3, known.shape[1])
+        is_indicator = np.arange(known.shape[1]) >= len(layout.numbers)
+        low, high = np.where(is_indicator, 0.0, low), np.where(is_indicator, 1.0, high)
         gaps = tuple(np.flatnonzero(missing.any(axis=0)).tolist())
         unscaled = cls(tree, low, high, fill, gaps, np.zeros(1), np.ones(1))
         dense = unscaled.matrix(features)

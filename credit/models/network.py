@@ -6,6 +6,7 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import train_test_split
 
 from credit.expressions import FloatArray
 from credit.features import Features, Layout
@@ -92,11 +93,13 @@ def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed:
     inputs = _inputs(design, features)
     model = _build(keras, inputs[0].shape[1], layout, params, seed)
     generator = np.random.default_rng(seed)
-    watched = generator.random(len(bad)) < WATCHED_SHARE
+    fitted, watched = train_test_split(
+        np.arange(len(bad)), test_size=WATCHED_SHARE, stratify=bad, random_state=seed
+    )
     network = Network(design, layout, model)
     best, best_weights, waited = np.inf, model.get_weights(), 0
     for _ in range(MOST_EPOCHS):
-        _run_epoch(model, inputs, bad, generator.permutation(np.flatnonzero(~watched)))
+        _run_epoch(model, inputs, bad, generator.permutation(fitted))
         loss = _log_loss(network.margin(features[watched]), bad[watched])
         waited += 1
         if loss < best:
@@ -104,7 +107,18 @@ def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed:
         if waited == PATIENCE:
             break
     model.set_weights(best_weights)
+    _embed_unseen_codes(model, features, layout)
     return network
+
+
+def _embed_unseen_codes(model: Any, features: Features, layout: Layout) -> None:
+    """Put codes that no row had, such as missing, amid the others instead of where they started."""
+    for position, category in enumerate(layout.categories):
+        embedding = model.get_layer(f"embedding_{position}")
+        (vectors,) = embedding.get_weights()
+        seen = np.bincount(features.codes[:, position], minlength=category.codes) > 0
+        vectors[~seen] = vectors[seen].mean(axis=0)
+        embedding.set_weights([vectors])
 
 
 def _run_epoch(model: Any, inputs: list[np.ndarray], bad: BadArray, order: np.ndarray) -> None:

@@ -73,6 +73,16 @@ def test_a_bend_calibrates_what_a_line_cannot():
     assert error(10) < 0.5 * error(10**9)
 
 
+def test_margins_in_a_heap_are_not_blown_up():
+    draw = np.random.default_rng(8)
+    margin = np.concatenate([draw.uniform(-0.001, 0.001, 16_000), draw.normal(0, 2, 4000)])
+    bad = (draw.random(20_000) < expit(margin - 1)).astype(np.int8)
+    calibrator = calibrate(margin, bad, "log-odds", 10)
+    steps = np.linspace(-3, 3, 100_001)
+    log_odds = calibrator.log_odds(steps)
+    assert (np.diff(log_odds) / np.diff(steps)).max() <= 20.001
+
+
 def test_a_useless_margin_still_gives_a_rising_map():
     margin, bad = sample(500)
     calibrator = calibrate(-margin, bad, "log-odds", 10**9)

@@ -9,7 +9,7 @@ from scipy.stats import ks_2samp
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from credit.metrics import Interval, calibration_curve, evaluate
+from credit.metrics import RANGES, Interval, calibration_curve, evaluate
 
 
 def test_four_rows_by_hand():
@@ -82,6 +82,25 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says():
         # The AUC of N(0, 1) log-odds that are true: 0.7389 by numerical integration.
         hits += interval.low <= 0.7389 <= interval.high
     assert 51 <= hits <= 60
+
+
+def test_calibration_error_of_honest_probabilities_may_be_nearly_nothing():
+    draw = np.random.default_rng(3)
+    probability = expit(draw.normal(-1, 1, 6000))
+    bad = (draw.random(6000) < probability).astype(np.int8)
+    error = evaluate(bad, probability, samples=200, seed=0)["calibration_error"]
+    assert error.low < 0.002 < error.value <= error.high
+
+
+@settings(max_examples=50, deadline=None)
+@given(scored())
+def test_an_interval_holds_its_estimate_and_stays_in_range(case):
+    for name, interval in evaluate(*case, samples=20, seed=0).items():
+        assert interval.low <= interval.value <= interval.high
+        assert name in RANGES or name.startswith("calibration_")
+        if name in RANGES:
+            assert RANGES[name][0] <= interval.low
+            assert interval.high <= RANGES[name][1]
 
 
 def test_one_class_is_refused():

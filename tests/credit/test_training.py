@@ -121,6 +121,20 @@ def test_an_input_that_is_always_missing_is_refused_by_name():
         prepare(frame, bad, part, awkward.SCHEMA, awkward.plan())
 
 
+def test_a_derived_column_that_is_always_missing_is_refused_by_name():
+    frame, bad = awkward.rows(500)
+    frame["limit"] = 0.0
+    part = np.array(["train", "train", "train", "validation", "test"] * 100, dtype=object)
+    with pytest.raises(TrainingError, match=r"^utilisation: all values are missing"):
+        prepare(frame, bad, part, awkward.SCHEMA, awkward.plan())
+
+
+def test_a_level_that_no_training_row_had_lies_amid_the_others(trained):
+    network = trained["network"].model
+    (vectors,) = network.model.get_layer("embedding_1").get_weights()  # region has no gaps
+    np.testing.assert_allclose(vectors[0], vectors[2:].mean(axis=0), atol=1e-6)
+
+
 def test_levels_are_learned_from_the_training_part_alone():
     frame, bad = awkward.rows(500)
     part = np.array(["train", "train", "train", "validation", "test"] * 100, dtype=object)

@@ -1,0 +1,47 @@
+"""The matrices that models are fitted on."""
+
+import numpy as np
+import onnxruntime as ort
+
+from credit.features import Features, Layout, NumberFeature
+from credit.graph import Graph
+from credit.models.design import FeatureTensors, ScaledDesign
+
+LAYOUT = Layout((NumberFeature("delay", (-9.0,), None), NumberFeature("income", (), None)), ())
+
+
+def features(rows: int = 2000) -> Features:
+    """One row in 400 has the special code, and incomes have gaps and outliers."""
+    draw = np.random.default_rng(0)
+    delay = np.where(np.arange(rows) % 400 == 0, -9.0, draw.integers(0, 5, rows))
+    income = draw.lognormal(10, 2, rows)
+    income[::7] = np.nan
+    return Features(np.column_stack([delay, income]), np.empty((rows, 0), dtype=np.int64))
+
+
+def test_a_rare_special_code_is_kept_while_outliers_are_cut():
+    rows = features()
+    matrix = ScaledDesign.fit(LAYOUT, rows).matrix(rows)
+    delay, income, is_nine = matrix[:, 0], matrix[:, 1], matrix[:, 2]
+    assert np.unique(is_nine).size == 2
+    assert is_nine[0] > 19
+    assert (income == income.max()).sum() == 9  # the 0.5% of 1,714 known values above the cut
+    assert np.isfinite(delay).all()
+
+
+def test_every_column_has_mean_zero_and_variance_one():
+    rows = features()
+    matrix = ScaledDesign.fit(LAYOUT, rows).matrix(rows)
+    np.testing.assert_allclose(matrix.mean(axis=0), 0, atol=1e-9)
+    np.testing.assert_allclose(matrix.std(axis=0), 1, atol=1e-9)
+
+
+def test_the_graph_computes_the_same_matrix():
+    rows = features()
+    design = ScaledDesign.fit(LAYOUT, rows)
+    graph = Graph()
+    numbers = graph.input("numbers", ("rows", 2))
+    output = graph.named("matrix", design.emit(graph, FeatureTensors(numbers, "")))
+    session = ort.InferenceSession(graph.build(output, ("rows", 5)))
+    (served,) = session.run(["matrix"], {"numbers": rows.numbers})
+    np.testing.assert_allclose(served, design.matrix(rows), atol=1e-12)
