@@ -7,7 +7,7 @@ from configs.settings import load_settings
 from credit.labels import label
 from credit.package import Package, Provenance
 from credit.plan import FamilyName, PresetName
-from credit.splits import split
+from credit.splits import in_fixed_order, split
 from credit.training import Development, TrainedFamily, prepare, train_family
 from credit.validation import validate
 from tasks.sources import read_rows
@@ -16,7 +16,8 @@ from tasks.sources import read_rows
 def develop(dataset: str) -> Development:
     """Read, check, label and split a data set."""
     spec, plan = load_spec(dataset), load_settings().training
-    rows = validate(read_rows(resolve_source(spec), spec), spec).rows
+    checked = validate(read_rows(resolve_source(spec), spec), spec).rows
+    rows = in_fixed_order(checked, spec)
     labels = label(rows, spec)
     part = split(rows, labels, spec, plan.splits).part
     return prepare(rows, labels.bad, part, spec, plan)
