@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from configs.settings import Settings
 from credit.spec import FileSource, Schema, SqlSource
+from credit.splits import in_fixed_order
 from credit.validation import RowsError, validate
 from tasks.quarantine import write_quarantine
 from tasks.sources import SourceError, fingerprint, read_rows
@@ -62,7 +63,7 @@ def quarantine_path(settings: Settings, dataset: str, run: str) -> Path:
 def check(
     frame: pd.DataFrame, schema: Schema, most_rejected: float, quarantine: Path
 ) -> CheckedRows:
-    """Validate rows; rejected ones go to the quarantine file with their reasons.
+    """Validate rows and put them in order; rejected ones go to the quarantine file.
 
     Raises:
         RowsError: a column is missing, or a larger share than `most_rejected` was rejected; the
@@ -80,4 +81,5 @@ def check(
             f"{most_rejected:.1%}; see the reasons in {path}, then mend the data, correct the "
             "spec, or raise training.most_rejected"
         )
-    return CheckedRows(checked.rows, fingerprint(checked.rows), rejected, share, path)
+    rows = in_fixed_order(checked.rows, schema)
+    return CheckedRows(rows, fingerprint(rows), rejected, share, path)
