@@ -6,7 +6,6 @@ from math import ceil
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from credit.expressions import FloatArray
 from credit.features import Features, Layout
@@ -93,13 +92,13 @@ def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed:
     inputs = _inputs(design, features)
     model = _build(keras, inputs[0].shape[1], layout, params, seed)
     generator = np.random.default_rng(seed)
-    fitted, watched = train_test_split(
-        np.arange(len(bad)), test_size=WATCHED_SHARE, stratify=bad, random_state=seed
-    )
+    watched = generator.random(len(bad)) < WATCHED_SHARE
+    if len(np.unique(bad[watched])) < 2:
+        watched[[np.argmax(bad), np.argmin(bad)]] = True
     network = Network(design, layout, model)
     best, best_weights, waited = np.inf, model.get_weights(), 0
     for _ in range(MOST_EPOCHS):
-        _run_epoch(model, inputs, bad, generator.permutation(fitted))
+        _run_epoch(model, inputs, bad, generator.permutation(np.flatnonzero(~watched)))
         loss = _log_loss(network.margin(features[watched]), bad[watched])
         waited += 1
         if loss < best:
