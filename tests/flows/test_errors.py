@@ -133,6 +133,8 @@ def test_a_day_that_does_not_exist_in_a_spec(tmp_path):
 def test_data_that_cannot_be_trained_on(tmp_path, rows, up):
     """The flow itself fails over these, and the line is as clear as before it started."""
     all_empty = rows.assign(duration_in_month="")
+    columns = german()["columns"]
+    columns["duration_in_month"]["missing_allowed"] = True
     all_bad = rows.head(200).assign(target="1")
     durations = ["many"] * 100 + rows["duration_in_month"].tolist()[100:]
     crooked = rows.assign(duration_in_month=durations)
@@ -140,7 +142,7 @@ def test_data_that_cannot_be_trained_on(tmp_path, rows, up):
     specs = [
         write_spec(tmp_path, "empty"),
         write_spec(tmp_path, "one-class", all_bad),
-        write_spec(tmp_path, "all-missing", all_empty),
+        write_spec(tmp_path, "all-missing", all_empty, columns=columns),
         write_spec(tmp_path, "crooked", crooked),
     ]
     done = subprocess.run(
