@@ -11,12 +11,11 @@ from typing import Literal
 
 import httpx
 from packaging.requirements import Requirement
-from sqlalchemy.engine import make_url
 
 from configs.settings import Settings
 from credit.package import PackageError
 from flows.local.stack import MLFLOW_PORT, PREFECT_PORT
-from services.ledger import LedgerError, open_ledger
+from services.ledger import LedgerError, open_ledger, without_secrets
 from services.model import VERSION_DIGITS, NoModelError, choose_package
 from services.serve import is_free
 from tasks.urls import without_credentials
@@ -112,7 +111,7 @@ def _ledger(settings: Settings) -> Finding:
         open_ledger(settings.ledger_uri).close()
     except LedgerError as error:
         return Finding("ledger", "failure", str(error), "correct CREDITLOOP_LEDGER_URL")
-    return Finding("ledger", "ok", make_url(settings.ledger_uri).render_as_string())
+    return Finding("ledger", "ok", without_secrets(settings.ledger_uri))
 
 
 def _champion(settings: Settings) -> Finding:
