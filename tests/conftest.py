@@ -9,6 +9,7 @@ TESTS = Path(__file__).parent
 SHARED = {"flows", "services"}
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a folder of `SHARED`, or else a file, together under `pytest -n 2 --dist loadgroup`."""
     for item in items:
