@@ -127,7 +127,7 @@ def test_a_day_that_does_not_exist_in_a_spec(tmp_path):
     (tmp_path / "spec.yaml").write_text("name: tiny\nversion: 2024-13-45\n")
     outcome = creditloop(tmp_path, "spec", "--check", "spec.yaml")
     assert outcome.code == 1
-    assert "cannot be read as YAML: month must be in 1..12" in outcome.err
+    assert "cannot be read as YAML: line 2: month must be in 1..12" in outcome.err
 
 
 def test_data_that_cannot_be_trained_on(tmp_path, rows, up):
