@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ from configs.settings import ROOT, Settings, load_settings
 from credit.plan import FamilyName, PresetName
 from services.ledger import open_ledger
 from services.packages import write_package
-from services.serve import running_service
+from services.serve import free_port, running_service
 
 DATASET = "taiwan-default"
 FAMILY: FamilyName = "xgboost"
@@ -107,7 +106,7 @@ def _deploy(settings: Settings, family: FamilyName, preset: PresetName) -> Path:
 
 @contextmanager
 def _running_noop(home: Path) -> Iterator[str]:
-    port = _free_port()
+    port = free_port()
     url, bento_home, log = f"http://127.0.0.1:{port}", home / "noop", home / "noop.log"
     bento_home.mkdir(parents=True, exist_ok=True)
     where = ["--working-dir", str(ROOT), "--host", "127.0.0.1", "--port", str(port)]
@@ -124,13 +123,6 @@ def _running_noop(home: Path) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait_until_ready(url: str, log: Path) -> None:
