@@ -38,7 +38,7 @@ up: $(STAMP) ## run Prefect, MLflow and the scorer until Ctrl-C
 
 .PHONY: test
 test: $(STAMP) ## run the tests; they need no network
-	@$(BIN)/pytest -n 2 --dist loadgroup --durations=10
+	@$(BIN)/pytest -n 2 --durations=10
 
 .PHONY: test-lendingclub
 test-lendingclub: $(STAMP) ## run the tests on the LendingClub file that CREDITLOOP_LENDINGCLUB names

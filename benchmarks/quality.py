@@ -27,10 +27,9 @@ from benchmarks.report import table, verdict
 from configs.datasets import load_spec, resolve_source
 from configs.settings import load_settings
 from credit.features import Applications, FeatureMap, Vocabulary, from_frame
-from credit.labels import label
+from credit.labels import BadArray, label
 from credit.metrics import evaluate
 from credit.models import FAMILIES
-from credit.models.family import BadArray
 from credit.plan import FamilyName, PresetName, TrainingPlan
 from credit.spec import Schema
 from credit.training import fit_family

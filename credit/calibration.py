@@ -17,7 +17,8 @@ from sklearn.isotonic import IsotonicRegression
 
 from credit.expressions import FloatArray
 from credit.graph import Graph
-from credit.models.family import BadArray, Scale
+from credit.labels import BadArray
+from credit.models.family import Scale
 
 BINS = 40
 HALF = 0.5

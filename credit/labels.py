@@ -1,6 +1,7 @@
 """Labels: which rows are bad, and from when that may be known."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,9 @@ from numpy.typing import NDArray
 
 from credit.spec import EventWithinHorizon, Schema, TargetIsBad
 from credit.validation import equals
+
+# 1 for a bad row, 0 for a good one.
+BadArray: TypeAlias = NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class Labels:
     The label of a row that has not matured says nothing and must not be used.
     """
 
-    bad: NDArray[np.int8]
+    bad: BadArray
     matured: NDArray[np.bool_]
 
 

@@ -13,11 +13,10 @@ from scipy.stats import rankdata
 
 from credit.expressions import FloatArray
 from credit.features import from_frame, number_features
+from credit.labels import BadArray
 from credit.names import plain_name, sounds_like_outcome
 from credit.spec import Schema
 from credit.splits import MODELLED, PartArray, content_keys
-
-BadArray = NDArray[np.int8]
 
 SUSPICIOUS_AUC = 0.95
 

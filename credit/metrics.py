@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from credit.expressions import FloatArray
-from credit.models.family import BadArray
+from credit.labels import BadArray
 
 CLIP = 1e-15
 CALIBRATION_BINS = 10

@@ -11,7 +11,8 @@ from sklearn.model_selection import StratifiedKFold
 
 from credit.expressions import FloatArray
 from credit.features import Features, Layout
-from credit.models.family import BadArray, Family, Params
+from credit.labels import BadArray
+from credit.models.family import Family, Params
 from credit.plan import Bayesian, FamilyPlan, Grid, PlanError, Range, Value
 
 PRUNE_AFTER_TRIALS = 4

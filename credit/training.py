@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from time import perf_counter
 
 import numpy as np
 import pandas as pd
@@ -21,9 +20,10 @@ from credit.features import (
     from_frame,
     number_features,
 )
+from credit.labels import BadArray
 from credit.metrics import Interval, evaluate
 from credit.models import FAMILIES
-from credit.models.family import BadArray, Model
+from credit.models.family import Model
 from credit.package import Package, Provenance
 from credit.plan import FamilyName, Preset, TrainingPlan, Value
 from credit.scoring import Scorer
@@ -89,7 +89,6 @@ class TrainedFamily:
         graph: the package's ONNX graph.
         parity: largest difference between graph and model over the test rows.
         metrics: part -> metric -> estimate with interval.
-        seconds: how long search, fit and measurement took.
     """
 
     family: FamilyName
@@ -102,7 +101,6 @@ class TrainedFamily:
     graph: bytes
     parity: float
     metrics: dict[str, dict[str, Interval]]
-    seconds: float
 
     @property
     def title(self) -> str:
@@ -185,7 +183,6 @@ def train_family(
     Raises:
         TrainingError: the graph and the model differ by more than 1e-5 on a test row.
     """
-    started = perf_counter()
     train, layout = development.train, development.feature_map.layout
     fitted = fit_family(name, preset, train.features, train.bad, layout, plan, on_trial)
     graph = export(development.feature_map, fitted.model, fitted.calibrator)
@@ -208,7 +205,6 @@ def train_family(
         graph,
         _parity(name, graph, development, test),
         metrics,
-        perf_counter() - started,
     )
 
 

@@ -33,7 +33,7 @@ class FamilyResult(Frozen):
             metrics=dict(fit.test),
             trials=len(fit.trained.trials),
             parity=fit.trained.parity,
-            seconds=fit.trained.seconds,
+            seconds=fit.seconds,
         )
 
 

@@ -72,9 +72,9 @@ def training(
     open_ledger_early(settings)
     checked = _checked_rows(spec, data, settings)
     development, described = _develop(checked, spec, settings.training)
-    trained = _fit_all(chosen, preset, development, settings.training)
+    fitted = _fit_all(chosen, preset, development, settings.training)
     made_from = provenance(spec, settings, preset, chosen, checked.fingerprint)
-    record = _package(trained, development, preset, made_from, described, settings)
+    record = _package(fitted, development, preset, made_from, described, settings)
     plots = _plots(record, development)
     tracked = track_training(quote(record), plots, settings)
     bento = pack_bento(quote(record.champion), settings)
@@ -140,7 +140,7 @@ def _fit_all(
     preset: PresetName,
     development: Development,
     plan: TrainingPlan,
-) -> list[TrainedFamily]:
+) -> list[tuple[TrainedFamily, float]]:
     """Fit side by side, the slow ones first, so that no core waits for the last.
 
     Each has one thread for linear algebra: more would fight over the cores, and the last bits of
@@ -154,7 +154,7 @@ def _fit_all(
 
 
 def _package(
-    trained: Sequence[TrainedFamily],
+    fitted: Sequence[tuple[TrainedFamily, float]],
     development: Development,
     preset: PresetName,
     made_from: Provenance,
@@ -162,11 +162,12 @@ def _package(
     settings: Settings,
 ) -> Training:
     """Give every family its package."""
+    trained = [family for family, _ in fitted]
     packages = [Package.build(data.dataset, each.family, each.graph, made_from) for each in trained]
     paths = write_packages(quote(packages), settings)
     fits = [
-        Fit(each, package.digest, path, _own_plots(each, development))
-        for each, package, path in zip(trained, packages, paths, strict=True)
+        Fit(family, seconds, package.digest, path, _own_plots(family, development))
+        for (family, seconds), package, path in zip(fitted, packages, paths, strict=True)
     ]
     champion = choose_champion(trained)
     return Training(

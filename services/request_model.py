@@ -153,10 +153,10 @@ def _example_number(column: Column) -> float:
     """
     low, high = _limits(column)
     if _is_whole(column):
-        low, high = ceil(low), floor(high)
-    start = max(low, 1)
+        low, high = float(ceil(low)), float(floor(high))
+    start = max(low, 1.0)
     end = high if column.range[1] is not None else 100 * start
-    middle = sqrt(start * end) if start < end else low / 2 + end / 2
+    middle = sqrt(start) * sqrt(end) if start < end else low / 2 + end / 2
     short = min(max(float(f"{middle:.2g}"), low), high)
     return round(short) if _is_whole(column) else _whole_if_it_is(short)
 

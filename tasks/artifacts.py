@@ -81,7 +81,7 @@ def leaderboard_table(training: Training) -> list[dict[str, str]]:
             "Family": fit.trained.title,
             "Validation AUC": str(fit.trained.metrics["validation"]["auc"]),
             **{f"Test {METRIC_TITLES[name]}": str(fit.test[name]) for name in LEADERBOARD_METRICS},
-            "Seconds": f"{fit.trained.seconds:.1f}",
+            "Seconds": f"{fit.seconds:.1f}",
             "Package": fit.digest[:VERSION_DIGITS],
         }
         for fit in training.fits

@@ -10,14 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from credit.expressions import FloatArray
+from credit.labels import BadArray
 from credit.metrics import calibration_curve
-
-BadArray = NDArray[np.int8]
 
 BEST = "#0b5394"
 OTHERS = ("#e69138", "#6aa84f", "#a64d79", "#7f7f7f", "#45818e")

@@ -91,7 +91,7 @@ def _line(fit: Fit) -> dict[str, Any]:
         "family": fit.family,
         "digest": fit.digest,
         "params": fit.trained.params,
-        "seconds": round(fit.trained.seconds, 3),
+        "seconds": round(fit.seconds, 3),
         "metrics": {
             part: {name: interval.as_dict() for name, interval in metrics.items()}
             for part, metrics in fit.trained.metrics.items()

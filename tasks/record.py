@@ -34,9 +34,13 @@ class Data:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted family, the package that carries it, and its plots by name, as PNG bytes."""
+    """A fitted family, the package that carries it, and its plots by name, as PNG bytes.
+
+    seconds: how long search, fit and measurement took.
+    """
 
     trained: TrainedFamily
+    seconds: float
     digest: str
     package: Path
     plots: Mapping[str, bytes]

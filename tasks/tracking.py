@@ -168,8 +168,8 @@ def _track_fit(
         "family": fit.family,
         MLFLOW_PARENT_RUN_ID: parent,
     }
-    with _run(client, experiment_id, fit.family, tags, trained.seconds) as run_id:
-        measured = {"seconds": trained.seconds, "parity": trained.parity}
+    with _run(client, experiment_id, fit.family, tags, fit.seconds) as run_id:
+        measured = {"seconds": fit.seconds, "parity": trained.parity}
         client.log_batch(
             run_id,
             metrics=[

@@ -4,16 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from credit.expressions import FloatArray
 from credit.features import Features, Layout
 from credit.graph import Graph
+from credit.labels import BadArray
 from credit.models.design import FeatureTensors
 from credit.plan import Value
 
-BadArray: TypeAlias = NDArray[np.int8]
 Params: TypeAlias = Mapping[str, Value]
 Scale: TypeAlias = Literal["log-odds", "probability"]
 

@@ -10,8 +10,9 @@ import numpy as np
 from credit.expressions import FloatArray
 from credit.features import Features, Layout
 from credit.graph import Graph
+from credit.labels import BadArray
 from credit.models.design import FeatureTensors, ScaledDesign
-from credit.models.family import BadArray, Family, Params
+from credit.models.family import Family, Params
 
 LARGEST_BATCH = 512
 SMALLEST_BATCH = 32

@@ -9,8 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from credit.expressions import FloatArray
 from credit.features import Features, Layout
 from credit.graph import Graph
+from credit.labels import BadArray
 from credit.models.design import FeatureTensors, ScaledDesign
-from credit.models.family import BadArray, Family, Params
+from credit.models.family import Family, Params
 
 
 @dataclass(frozen=True)

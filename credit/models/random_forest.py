@@ -9,8 +9,9 @@ from sklearn.tree import DecisionTreeClassifier
 from credit.expressions import FloatArray
 from credit.features import Features, Layout
 from credit.graph import Graph
+from credit.labels import BadArray
 from credit.models.design import FeatureTensors, TreeDesign
-from credit.models.family import BadArray, Family, Params
+from credit.models.family import Family, Params
 from credit.models.trees import Tree, emit_sum
 
 # More rows make a tree of bounded size slower, hardly better.

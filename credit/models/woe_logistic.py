@@ -10,8 +10,9 @@ from credit.binning import NumberBins, bin_codes, bin_number
 from credit.expressions import FloatArray
 from credit.features import Features, Layout
 from credit.graph import Graph
+from credit.labels import BadArray
 from credit.models.design import FeatureTensors
-from credit.models.family import BadArray, Family, Params
+from credit.models.family import Family, Params
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import xgboost
 from credit.expressions import FloatArray
 from credit.features import Features, Layout
 from credit.graph import Graph
+from credit.labels import BadArray
 from credit.models.design import FeatureTensors, TreeDesign
-from credit.models.family import BadArray, Family, Params
+from credit.models.family import Family, Params
 from credit.models.trees import Tree, emit_sum
 
 _CONSTRAINTS = {"increasing": 1, "decreasing": -1, None: 0}

@@ -20,11 +20,18 @@ def deployment(api, name):
     return api.get(f"/deployments/name/{name}/{name}").raise_for_status().json()
 
 
-def run_deployment(api, name, parameters):
-    created = api.post(
+def create_run(api, name, parameters):
+    return api.post(
         f"/deployments/{deployment(api, name)['id']}/create_flow_run",
         json={"parameters": parameters},
     )
+
+
+def run_deployment(api, name, parameters):
+    created = create_run(api, name, parameters)
+    while created.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # its SQLite is locked
+        time.sleep(0.5)
+        created = create_run(api, name, parameters)
     run_id = created.raise_for_status().json()["id"]
     deadline = time.monotonic() + RUN_SECONDS
     while time.monotonic() < deadline:
