@@ -18,7 +18,13 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableVariable
 
-from credit.plan import TrainingPlan
+from credit.plan import (
+    DecisionPlan,
+    EvaluationPlan,
+    FairnessPlan,
+    PromotionPlan,
+    TrainingPlan,
+)
 from credit.spec import Frozen
 
 CONFIG_VARIABLE = "CREDITLOOP_CONFIG"
@@ -54,6 +60,10 @@ class Settings(BaseSettings):
     ledger_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite under home")
     serving: Serving = Serving()
     training: TrainingPlan
+    decisions: DecisionPlan
+    fairness: FairnessPlan
+    evaluation: EvaluationPlan
+    promotion: PromotionPlan
 
     @model_validator(mode="after")
     def _home_is_absolute(self) -> Self:

@@ -85,3 +85,75 @@ class TrainingPlan(Frozen):
     splits: SplitPlan
     calibration: CalibrationPlan
     presets: dict[PresetName, Preset]
+
+
+class CostPlan(Frozen):
+    """What a decision earns or costs, as shares of the exposure; the currency is the exposure's.
+
+    An approved good application earns `margin`, an approved bad one loses `loss_given_default`.
+    Each review costs `review_cost` and sorts a case rightly with probability `review_accuracy`.
+    """
+
+    loss_given_default: float = Field(gt=0, le=1)
+    margin: float = Field(gt=0, le=1)
+    review_cost: float = Field(ge=0)
+    review_accuracy: float = Field(ge=0.5, le=1)
+    review_capacity: float = Field(ge=0, le=1, description="most applications reviewed, a share")
+
+
+class ScalePlan(Frozen):
+    """The scorecard scale: `base_score` at `base_odds` goods to a bad; so many points double them."""
+
+    base_score: float
+    base_odds: float = Field(gt=0)
+    points_to_double: float = Field(gt=0)
+
+
+class DecisionPlan(Frozen):
+    """How applications are decided on."""
+
+    costs: CostPlan
+    scale: ScalePlan
+
+
+class FairnessPlan(Frozen):
+    """How the audit by protected columns is done.
+
+    Groups smaller than `fewest_per_group` test rows are shown but not judged. A less
+    discriminatory alternative may have an AUC lower by `auc_tolerance` on validation.
+    """
+
+    fewest_per_group: int = Field(gt=0)
+    least_impact_ratio: float = Field(gt=0, le=1)
+    auc_tolerance: float = Field(ge=0, le=0.1)
+    bootstrap_samples: int = Field(gt=0)
+    mitigation: Literal["none", "reweighing", "grid_search"] = "none"
+
+
+class EvaluationPlan(Frozen):
+    """How far a champion is examined."""
+
+    folds: int = Field(ge=2, le=20)
+    explained_rows: int = Field(gt=0, description="test rows that importance is measured on")
+    cases: int = Field(ge=0, description="single decisions explained in the report")
+    segments: int = Field(gt=0, description="worst segments listed")
+    months_to_next_validation: int = Field(gt=0)
+
+
+class PromotionPlan(Frozen):
+    """What a challenger must pass, and who lets it in.
+
+    `auc_margin` and `profit_margin` (a share of the champion's profit) are how much worse than the
+    champion a challenger may be: it is refused unless the lower 95% bound of the paired difference
+    is above the negative margin.
+    """
+
+    approval: Literal["auto", "manual"] = "auto"
+    requester_may_approve: bool = False
+    approval_days: float = Field(gt=0)
+    least_auc: float = Field(ge=0.5, lt=1)
+    auc_margin: float = Field(ge=0)
+    profit_margin: float = Field(ge=0)
+    calibration_slope: tuple[float, float]
+    calibration_intercept: tuple[float, float]
+    most_milliseconds: float = Field(gt=0, description="median of one decision with its reasons")

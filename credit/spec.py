@@ -97,7 +97,13 @@ Levels = Annotated[dict[str, str], BeforeValidator(_read_levels)]
 
 
 class Column(Frozen):
-    """One column of the data set as it arrives, in training files and in requests alike."""
+    """One column of the data set as it arrives, in training files and in requests alike.
+
+    `groups` cut a protected number into groups for the audit: (25, 60) gives below 25, 25 to
+    below 60, and 60 or more. `reference_group` is the group that others are compared with: a level,
+    or the lowest number of a group; the largest group unless given. `counts_inquiries` marks a
+    column that counts credit inquiries, which may be named as a fifth reason.
+    """
 
     type: ColumnType
     role: Role = "input"
@@ -110,7 +116,10 @@ class Column(Frozen):
     monotone: Direction | None = None
     changeable: bool = False
     reason: str = ""
+    counts_inquiries: bool = False
     attribute: str = ""
+    groups: tuple[float, ...] = ()
+    reference_group: str = ""
     input_justification: str = ""
 
     @property
@@ -163,6 +172,14 @@ class Column(Frozen):
             raise ValueError("range must be dates for a date column and numbers for a number")
         if low is not None and high is not None and low > high:  # type: ignore[operator]
             raise ValueError(f"range starts at {low} and ends before it, at {high}")
+        return self
+
+    @model_validator(mode="after")
+    def _audit_is_consistent(self) -> Self:
+        if (self.groups or self.reference_group) and self.role != "protected":
+            raise ValueError("groups and reference_group are for protected columns")
+        if self.groups and (not self.is_number or list(self.groups) != sorted(set(self.groups))):
+            raise ValueError("groups must be bounds of a number column, in ascending order")
         if self.input_justification and (self.role, self.attribute) != ("protected", "age"):
             raise ValueError(
                 "only a protected column with attribute 'age' may carry an input_justification"
@@ -178,6 +195,7 @@ class DerivedColumn(Frozen):
     unit: str = ""
     monotone: Direction | None = None
     reason: str = ""
+    counts_inquiries: bool = False
 
     @cached_property
     def parsed(self) -> Expression:
