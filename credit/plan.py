@@ -102,7 +102,7 @@ class CostPlan(Frozen):
 
 
 class ScalePlan(Frozen):
-    """The scorecard scale: `base_score` at `base_odds` goods to a bad; so many points double them."""
+    """The scorecard scale: `base_score` at `base_odds` goods to one bad; odds double by points."""
 
     base_score: float
     base_odds: float = Field(gt=0)
