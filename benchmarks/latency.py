@@ -9,7 +9,7 @@ import numpy as np
 from rich.progress import track
 
 from benchmarks.benchmark import Benchmark, Options, Result
-from benchmarks.development import develop, package_of, raw_fields, train
+from benchmarks.development import develop, raw_fields, train
 from benchmarks.machine import circumstances
 from benchmarks.report import table, verdict
 from credit.features import Applications
@@ -39,7 +39,7 @@ def measure(
     result: Result = {**facts, "dataset": dataset, "preset": preset, "runs": runs, "calls": calls}
     for family in track(families, "latency", console=options.console):
         trained = train(family, preset, development)
-        scorer = Scorer(package_of(trained, development))
+        scorer = Scorer(development.feature_map.schema, trained.graph)
         # What training leaves behind would be walked by the collector; a scorer does not have it.
         gc.collect()
         gc.freeze()

@@ -60,7 +60,7 @@ class Package:
     @classmethod
     def build(cls, schema: Schema, family: str, graph: bytes, provenance: Provenance) -> "Package":
         """Put a package together."""
-        files = {GRAPH: graph, SCHEMA: _schema_json(schema)}
+        files = {GRAPH: graph, SCHEMA: schema_json(schema)}
         manifest = Manifest(
             dataset=schema.name,
             family=family,
@@ -142,8 +142,8 @@ class Package:
                 )
 
 
-def _schema_json(schema: Schema) -> bytes:
-    """The schema alone: a source may name a host or a folder.
+def schema_json(schema: Schema) -> bytes:
+    """The schema as a package keeps it, without a source: that may name a host or a folder.
 
     The columns keep their order, because the graph's inputs follow it.
     """

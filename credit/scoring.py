@@ -7,7 +7,8 @@ import onnxruntime as ort
 
 from credit.expressions import FloatArray
 from credit.features import Applications, from_fields
-from credit.package import Package, PackageError
+from credit.package import PackageError
+from credit.spec import Schema
 
 NUMBERS = "numbers"
 CATEGORIES = "categories"
@@ -23,10 +24,9 @@ class Scorer:
     batch of any size, today and at an audit.
     """
 
-    def __init__(self, package: Package):
-        """Load the graph; raises PackageError when the runtime cannot."""
-        self.package = package
-        self.schema = package.schema
+    def __init__(self, schema: Schema, graph: bytes):
+        """Load a package's graph; raises PackageError when the runtime cannot."""
+        self.schema = schema
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -34,9 +34,7 @@ class Scorer:
         # Rewriting would drop a constant of 1e-138 as if it were 0 and change with every release.
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
-            self._session = ort.InferenceSession(
-                package.graph, options, providers=["CPUExecutionProvider"]
-            )
+            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # noqa: BLE001  onnxruntime's exceptions share no other base
             raise PackageError(f"the graph does not load: {str(error).splitlines()[0]}") from None
         self._takes_numbers = bool(self.schema.number_fields)

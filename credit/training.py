@@ -24,7 +24,7 @@ from credit.labels import BadArray
 from credit.metrics import Interval, evaluate
 from credit.models import FAMILIES
 from credit.models.family import Model
-from credit.package import Package, Provenance
+from credit.package import schema_json
 from credit.plan import FamilyName, Preset, TrainingPlan, Value
 from credit.scoring import Scorer
 from credit.search import Trial, search
@@ -212,9 +212,8 @@ def _parity(
     name: FamilyName, graph: bytes, development: Development, estimated: FloatArray
 ) -> float:
     """Largest difference between what the package answers and what the model says."""
-    nothing = Provenance("", "", "", "", {})
     schema = development.feature_map.schema
-    scorer = Scorer(Package.build(schema, name, graph, nothing))
+    scorer = Scorer(Schema.model_validate_json(schema_json(schema)), graph)
     if list(scorer.schema.fields) != list(schema.fields):
         raise TrainingError(f"{name}: the package reads its fields in another order than the model")
     served = scorer.probabilities(development.test.applications)

@@ -116,4 +116,4 @@ def _judge(
 
 
 def _probabilities(package: Package, rows: pd.DataFrame) -> FloatArray:
-    return Scorer(package).probabilities(from_frame(rows, package.schema))
+    return Scorer(package.schema, package.graph).probabilities(from_frame(rows, package.schema))

@@ -36,7 +36,7 @@ class ServedModel:
             "digest": package.digest,
         }
         try:
-            self.scorer = Scorer(package)
+            self.scorer = Scorer(package.schema, package.graph)
             # The first run of a graph allocates; no applicant shall wait for it.
             self.scorer.probability({})
         except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions share no other base

@@ -51,7 +51,7 @@ def score_file(path: str, package: Package) -> list[Score]:
 def _probabilities(package: Package, rows: pd.DataFrame) -> np.ndarray:
     if rows.empty:
         return np.empty(0)
-    return Scorer(package).probabilities(from_frame(rows, package.schema))
+    return Scorer(package.schema, package.graph).probabilities(from_frame(rows, package.schema))
 
 
 def _ids(frame: pd.DataFrame, name: str | None) -> list[str | None]:

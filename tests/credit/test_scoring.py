@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from credit.features import from_fields, from_frame
-from credit.package import GRAPH, Package, PackageError, Provenance
+from credit.package import PackageError
 from credit.scoring import Scorer
 from credit.training import train_family
 from tests import awkward
@@ -17,9 +17,7 @@ from tests import awkward
 def scorer():
     development = awkward.development(600)
     family = train_family("woe_logistic", awkward.preset(), development, awkward.plan())
-    return Scorer(
-        Package.build(awkward.SCHEMA, "woe_logistic", family.graph, Provenance("", "", "", "", {}))
-    )
+    return Scorer(awkward.SCHEMA, family.graph)
 
 
 def test_a_dict_of_fields_scores_as_its_row_does(scorer):
@@ -67,6 +65,5 @@ def test_no_rows_give_no_probabilities(scorer):
 
 
 def test_a_graph_that_does_not_load_says_so(scorer):
-    files = {**scorer.package.files, GRAPH: b"no graph"}
     with pytest.raises(PackageError, match="the graph does not load"):
-        Scorer(Package(files))
+        Scorer(scorer.schema, b"no graph")

@@ -3,18 +3,17 @@
 import numpy as np
 import pytest
 
-from credit import package, training
+from credit import training
 from credit.calibration import probability
 from credit.features import Applications, from_frame
 from credit.models import FAMILIES
-from credit.package import Package, Provenance, canonical_json
+from credit.package import canonical_json
 from credit.plan import FamilyName
 from credit.scoring import Scorer
 from credit.training import TrainingError, choose_champion, prepare, train_family
 from tests import awkward
 
 NAMES = tuple(FAMILIES)
-NOTHING = Provenance("", "", "", "", {})
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def trained(development):
 
 
 def scorer(trained_family, schema=awkward.SCHEMA) -> Scorer:
-    return Scorer(Package.build(schema, trained_family.family, trained_family.graph, NOTHING))
+    return Scorer(schema, trained_family.graph)
 
 
 def test_the_registry_has_the_families_of_the_plan():
@@ -107,7 +106,7 @@ def test_a_graph_that_differs_from_its_model_is_refused(monkeypatch, development
 
 def test_a_package_that_mixes_up_its_fields_is_refused(monkeypatch, development):
     mixed = canonical_json(awkward.SCHEMA.model_dump(mode="json"))  # sorts the columns
-    monkeypatch.setattr(package, "_schema_json", lambda schema: mixed)
+    monkeypatch.setattr(training, "schema_json", lambda schema: mixed)
     with pytest.raises(TrainingError, match="in another order than the model"):
         train_family("woe_logistic", awkward.preset(), development, awkward.plan())
 

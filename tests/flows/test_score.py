@@ -141,7 +141,7 @@ def test_trained_package_scores_every_row_as_the_domain_does(trained):
     ).json
     package = choose_package(settings)
     rows = validate(read_rows(spec.source, spec), spec).rows
-    expected = Scorer(package).probabilities(from_frame(rows, package.schema))
+    expected = Scorer(package.schema, package.graph).probabilities(from_frame(rows, package.schema))
     given = [score["probability_of_default"] for score in outcome["scores"]]
     np.testing.assert_array_equal(given, expected)
 

@@ -76,7 +76,9 @@ def test_it_serves_from_another_folder_with_an_empty_home(bento, tmp_path, packa
     with serving(bento, tmp_path, **relative) as (health, url):
         answer = httpx.post(f"{url}/api/predict", json={"features": tiny.APPLICATION})
     assert health.json()["model"]["digest"] == package.digest
-    assert answer.json()["probability_of_default"] == Scorer(package).probability(fields)
+    assert answer.json()["probability_of_default"] == Scorer(
+        package.schema, package.graph
+    ).probability(fields)
     # Relative paths start where the operator stands, not inside the Bento.
     assert (tmp_path / "state" / "ledger.db").is_file()
     assert not (bento.path / "src" / "state").exists()

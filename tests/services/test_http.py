@@ -59,7 +59,9 @@ def test_a_row_scores_the_same_over_http_as_in_process(http, package, changes):
     features = {**tiny.APPLICATION, **changes}
     fields, _ = ApplicationReader(package.schema).read({"features": features})
     answer = predict(http, **changes).json()
-    assert answer["probability_of_default"] == Scorer(package).probability(fields)
+    assert answer["probability_of_default"] == Scorer(package.schema, package.graph).probability(
+        fields
+    )
 
 
 def test_every_bad_field_is_named(http):

@@ -20,7 +20,7 @@ def test_a_package_is_read_back_byte_for_byte(tmp_path, package):
 
 def test_the_columns_keep_their_order_which_the_graph_relies_on(package):
     assert list(package.schema.columns) == list(tiny.SCHEMA.columns)
-    assert Scorer(package).probability(
+    assert Scorer(package.schema, package.graph).probability(
         {"status": "2", "duration": 24.0, "amount": 3500.5, "bureau score": 612.0, "purpose": "car"}
     ) == round(1 / (1 + exp(1 - 0.03 * 24 - 1e-4 * 3500.5 + 2e-3 * 612 - 0.9 - 0.2)), 6)
 
