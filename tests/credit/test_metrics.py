@@ -2,14 +2,23 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 from scipy.stats import ks_2samp
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    brier_score_loss,
+    f1_score,
+    log_loss,
+    roc_auc_score,
+    root_mean_squared_error,
+)
 
-from credit.metrics import RANGES, Interval, calibration_curve, evaluate
+from credit import metrics
+from credit.metrics import RANGES, Interval, calibration_curve, evaluate, point_estimates
 
 
 def test_four_rows_by_hand():
@@ -26,6 +35,23 @@ def test_ties_count_half():
     assert evaluate(bad, np.full(4, 0.5), samples=5, seed=0)["auc"].value == 0.5
 
 
+def test_classification_by_hand():
+    # Called bad from 0.3 on: two bads and one good of five rows.
+    bad = np.array([0, 0, 0, 1, 1], dtype=np.int8)
+    metrics = point_estimates(bad, np.array([0.1, 0.2, 0.3, 0.3, 0.9]), threshold=0.3)
+    assert metrics["accuracy"] == pytest.approx(4 / 5)
+    assert metrics["majority_accuracy"] == pytest.approx(3 / 5)
+    assert metrics["f1"] == pytest.approx(2 * 2 / (2 * 2 + 1))
+    # The first bad is found at precision 1, the second, tied with a good, at 2/3.
+    assert metrics["pr_auc"] == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_calling_no_row_bad_has_an_f1_of_zero_and_the_majority_s_accuracy():
+    metrics = point_estimates(np.array([0, 0, 0, 1], dtype=np.int8), np.full(4, 0.2))
+    assert metrics["f1"] == 0.0
+    assert metrics["accuracy"] == metrics["majority_accuracy"] == 0.75
+
+
 @st.composite
 def scored(draw):
     count = draw(st.integers(10, 120))
@@ -34,21 +60,65 @@ def scored(draw):
             lambda b: 0 < sum(b) < len(b)
         )
     )
-    grid = draw(st.sampled_from([5, 50, 10_000]))
-    steps = draw(st.lists(st.integers(1, grid - 1), min_size=count, max_size=count))
+    grid = draw(st.sampled_from([1, 5, 50, 10_000]))
+    steps = draw(st.lists(st.integers(0, grid), min_size=count, max_size=count))
     return np.array(bad, dtype=np.int8), np.array(steps) / grid
 
 
-@settings(max_examples=100, deadline=None)
-@given(scored())
-def test_estimates_agree_with_reference_libraries(case):
+@settings(max_examples=200, deadline=None)
+@given(scored(), st.sampled_from([0.2, 0.5, 0.8]))
+def test_estimates_agree_with_reference_libraries(case, threshold):
     bad, probability = case
-    metrics = evaluate(bad, probability, samples=2, seed=0)
-    assert metrics["auc"].value == pytest.approx(roc_auc_score(bad, probability), abs=1e-12)
-    assert metrics["brier"].value == pytest.approx(brier_score_loss(bad, probability), abs=1e-12)
-    assert metrics["log_loss"].value == pytest.approx(log_loss(bad, probability), abs=1e-12)
-    expected_ks = ks_2samp(probability[bad == 1], probability[bad == 0], method="asymp").statistic
-    assert metrics["ks"].value == pytest.approx(expected_ks, abs=1e-12)
+    called = probability >= threshold
+    auc = roc_auc_score(bad, probability)
+    brier = brier_score_loss(bad, probability)
+    goods, bads = probability[bad == 0], probability[bad == 1]
+    expected = {
+        "auc": auc,
+        "gini": 2 * auc - 1,
+        "ks": ks_2samp(bads, goods, method="asymp").statistic,
+        "pr_auc": average_precision_score(bad, probability),
+        "brier": brier,
+        "rmse": root_mean_squared_error(bad, probability),
+        "log_loss": log_loss(bad, probability),
+        "accuracy": accuracy_score(bad, called),
+        "majority_accuracy": max(bad.mean(), 1 - bad.mean()),
+        "f1": f1_score(bad, called, zero_division=0.0),
+    }
+    found = point_estimates(bad, probability, threshold)
+    assert found.keys() - expected.keys() == {
+        "calibration_error",
+        "calibration_slope",
+        "calibration_intercept",
+    }
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, rel=1e-12, abs=1e-12), name
+
+
+@settings(max_examples=50, deadline=None)
+@given(scored(), st.integers(0, 99))
+def test_a_weight_is_a_repetition(case, seed):
+    """Resampling by weights is the same as copying rows."""
+    bad, probability = case
+    copies = np.random.default_rng(seed).integers(0, 4, len(bad))
+    drawn = np.repeat(np.arange(len(bad)), copies)
+    assume(0 < bad[drawn].sum() < len(drawn))
+    ranked = metrics._ranked(bad, probability, 0.5)
+    order = np.argsort(probability, kind="stable")
+    weighted = metrics._metrics(ranked, copies[order].astype(float))
+    copied = point_estimates(bad[drawn], probability[drawn])
+    for name in ("auc", "ks", "pr_auc", "brier", "log_loss", "accuracy", "f1"):
+        assert weighted[name] == pytest.approx(copied[name], abs=1e-12), name
+
+
+def test_values_and_intervals_come_with_the_same_estimates():
+    draw = np.random.default_rng(4)
+    probability = draw.random(300)
+    bad = (draw.random(300) < probability).astype(np.int8)
+    intervals = evaluate(bad, probability, samples=5, seed=0, threshold=0.4)
+    assert {name: each.value for name, each in intervals.items()} == point_estimates(
+        bad, probability, 0.4
+    )
 
 
 def test_calibration_slope_and_intercept_are_those_of_logistic_regression():
