@@ -63,7 +63,7 @@ def bin_number(
     """Bin one number; missing values and special codes get bins of their own."""
     codes = np.array(special, dtype=np.float64)
     ordinary = ~np.isnan(values) & ~np.isin(values, codes)
-    edges = _start_edges(values[ordinary], most_bins * 3)
+    edges = quantile_edges(values[ordinary], most_bins * 3)
     bads, goods = _counts(values[ordinary], bad[ordinary], edges)
     edges, bads, goods = _merge(
         edges, bads, goods, direction, most_bins, smallest_share * len(values)
@@ -87,7 +87,8 @@ def _credibility(rows: FloatArray) -> FloatArray:
     return rows / (rows + HALF_CREDIBLE_ROWS)
 
 
-def _start_edges(values: FloatArray, bins: int) -> FloatArray:
+def quantile_edges(values: FloatArray, bins: int) -> FloatArray:
+    """Inner edges, all of them values, of at most `bins` bins with about equally many values."""
     if len(values) == 0:
         return np.empty(0)
     quantiles = np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1], method="higher")

@@ -152,10 +152,10 @@ def test_variances_on_taiwan_agree_with_a_bootstrap_of_ten_thousand(taiwan):
 def test_the_bootstrap_of_this_test_is_the_plain_one(taiwan):
     bad, scores = taiwan[0][:400], taiwan[1][:, :400]
     generator = np.random.default_rng(2)
-    drawn = (generator.integers(0, 400, 400) for _ in range(1000))
+    drawn = (generator.integers(0, 400, 400) for _ in range(300))
     plain = [[roc_auc_score(bad[rows], score[rows]) for score in scores] for rows in drawn]
     fast = bootstrap_aucs(bad, scores, 1000, seed=3)
-    np.testing.assert_allclose(np.std(plain, axis=0), fast.std(axis=0), rtol=0.1)
+    np.testing.assert_allclose(np.std(plain, axis=0), fast.std(axis=0), rtol=0.2)
     np.testing.assert_allclose(np.mean(plain, axis=0), fast.mean(axis=0), atol=0.005)
 
 
