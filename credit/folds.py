@@ -1,12 +1,21 @@
 """Cross-validation of a family at its chosen parameters: how much its quality depends on luck."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+
+from credit.calibration import calibrate, probability
 from credit.expressions import FloatArray
 from credit.features import Features, Layout
 from credit.labels import BadArray
+from credit.metrics import point_estimates
 from credit.models.family import Family, Params
 from credit.spec import Frozen
+
+IndexArray = NDArray[np.int64]
 
 
 class Fold(Frozen):
@@ -43,5 +52,45 @@ def cross_validate(
     seed: int,
     fewest_bads_for_isotonic: int,
 ) -> CrossValidated:
-    """Fit on all folds but one and measure on that one, for each in turn."""
-    raise NotImplementedError
+    """Fit on all folds but one and measure on that one, for each in turn.
+
+    Folds are stratified. The calibrator of a fold is fitted on the out-of-fold margins of the
+    others, so that no row is scored by anything that its own label was fitted to. Parameters are
+    not searched again: what is measured is the chosen model, not the search.
+    """
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    held_out = [rows for _, rows in splitter.split(np.zeros(len(bad)), bad)]
+    margin = np.empty(len(bad))
+    for rows in held_out:
+        others = _others(rows, len(bad))
+        model = family.fit(features[others], bad[others], layout, params, seed)
+        margin[rows] = model.margin(features[rows])
+    estimated = np.empty(len(bad))
+    for rows in held_out:
+        others = _others(rows, len(bad))
+        calibrator = calibrate(margin[others], bad[others], family.scale, fewest_bads_for_isotonic)
+        estimated[rows] = probability(calibrator, margin[rows])
+    return CrossValidated(_report(held_out, bad, estimated), estimated)
+
+
+def _others(rows: IndexArray, count: int) -> IndexArray:
+    return np.setdiff1d(np.arange(count), rows)
+
+
+def _report(
+    held_out: Sequence[IndexArray], bad: BadArray, estimated: FloatArray
+) -> CrossValidation:
+    folds = tuple(
+        Fold(
+            rows=len(rows),
+            bads=int(bad[rows].sum()),
+            metrics=point_estimates(bad[rows], estimated[rows]),
+        )
+        for rows in held_out
+    )
+    by_metric = {name: [fold.metrics[name] for fold in folds] for name in folds[0].metrics}
+    return CrossValidation(
+        folds=folds,
+        mean={name: float(np.mean(values)) for name, values in by_metric.items()},
+        deviation={name: float(np.std(values, ddof=1)) for name, values in by_metric.items()},
+    )
