@@ -1,5 +1,7 @@
 """Cross-validation: every row is judged by models that have not seen it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -75,6 +77,17 @@ def test_nothing_is_drawn_without_a_seed(validated, development):
     other = run(development, train.features, train.bad, seed=6)
     assert np.array_equal(again.probability, validated.probability)
     assert not np.array_equal(other.probability, validated.probability)
+
+
+@pytest.mark.parametrize("name", ["woe_logistic", "xgboost", "random_forest"])
+def test_folds_side_by_side_give_the_same(name, development):
+    train, family = development.train, FAMILIES[name]
+    params = {**family.defaults, "trees": 10} if "trees" in family.defaults else family.defaults
+    arguments = (family, params, train.features, train.bad, development.feature_map.layout, 3, 1)
+    with ThreadPoolExecutor(3) as pool:
+        beside = cross_validate(*arguments, FEWEST_BADS, pool.map)
+    after = cross_validate(*arguments, FEWEST_BADS)
+    assert np.array_equal(beside.probability, after.probability)
 
 
 def test_no_model_sees_the_rows_that_it_is_measured_on(development):
