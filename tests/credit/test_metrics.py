@@ -65,7 +65,7 @@ def scored(draw):
     return np.array(bad, dtype=np.int8), np.array(steps) / grid
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(scored(), st.sampled_from([0.2, 0.5, 0.8]))
 def test_estimates_agree_with_reference_libraries(case, threshold):
     bad, probability = case
