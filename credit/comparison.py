@@ -28,7 +28,7 @@ class Difference(Frozen):
     challenger: float
     difference: Interval
     margin: float
-    p: float | None
+    p: float | None = None
     non_inferior: bool
 
     @classmethod
@@ -63,7 +63,21 @@ class Compared(Frozen):
     auc: Difference | None
     profit: Difference
     non_inferior: bool
-    note: str
+    note: str = ""
+
+    @classmethod
+    def judge(
+        cls, rows: int, bads: int, auc: Difference | None, profit: Difference, note: str = ""
+    ) -> "Compared":
+        """A comparison with its verdict."""
+        return cls(
+            rows=rows,
+            bads=bads,
+            auc=auc,
+            profit=profit,
+            non_inferior=auc is not None and auc.non_inferior and profit.non_inferior,
+            note=note,
+        )
 
 
 @dataclass(frozen=True)
@@ -87,6 +101,15 @@ class Comparison(Frozen):
     all_rows: Compared
     approved: Compared
     non_inferior: bool
+
+    @classmethod
+    def judge(cls, all_rows: Compared, approved: Compared) -> "Comparison":
+        """A comparison with its verdict."""
+        return cls(
+            all_rows=all_rows,
+            approved=approved,
+            non_inferior=all_rows.non_inferior and approved.non_inferior,
+        )
 
 
 def compare(
@@ -115,21 +138,9 @@ def compare(
         old, new = champion.of(rows), challenger.of(rows)
         auc, note = _compare_auc(bad[rows], old, new, auc_margin)
         profit = _compare_profit(old.profit, new.profit, profit_margin, samples, seed)
-        return Compared(
-            rows=int(rows.sum()),
-            bads=int(bad[rows].sum()),
-            auc=auc,
-            profit=profit,
-            non_inferior=auc is not None and auc.non_inferior and profit.non_inferior,
-            note=note,
-        )
+        return Compared.judge(int(rows.sum()), int(bad[rows].sum()), auc, profit, note)
 
-    everywhere, where_approved = on(np.ones(len(bad), dtype=bool)), on(approved)
-    return Comparison(
-        all_rows=everywhere,
-        approved=where_approved,
-        non_inferior=everywhere.non_inferior and where_approved.non_inferior,
-    )
+    return Comparison.judge(on(np.ones(len(bad), dtype=bool)), on(approved))
 
 
 def _compare_auc(
