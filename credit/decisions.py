@@ -1,18 +1,35 @@
-"""Deciding on applications: the hard rules of the spec first, then the policy's bands."""
+"""Deciding on applications: the hard rules of the spec first, then the policy's bands.
+
+Where both speak, the severer decision counts: a rule that asks for a person does not keep a case
+from being declined by its probability, and no probability gets past a rule that declines.
+"""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from credit.expressions import FloatArray
+from credit.expressions import FloatArray, evaluate, judge
 from credit.features import Applications
-from credit.policy import Decision, DecisionArray, IntegerArray, Policy
-from credit.spec import Schema
+from credit.policy import (
+    DECISIONS,
+    Decision,
+    DecisionArray,
+    IntegerArray,
+    Policy,
+    score,
+    severity,
+)
+from credit.spec import HardRule, Schema
 
 BoolArray = NDArray[np.bool_]
 
 NO_RULE = ""
+
+_NAMES = np.array(DECISIONS)
+_SEVERITY = {decision: position for position, decision in enumerate(DECISIONS)}
+_NAMES_OF_RULES = np.array((NO_RULE, *DECISIONS[1:]))
 
 
 @dataclass(frozen=True)
@@ -39,14 +56,100 @@ class Findings:
     fired: BoolArray
     unjudged: BoolArray
 
+    def __len__(self) -> int:
+        return len(self.fired)
+
+    @cached_property
+    def severity(self) -> IntegerArray:
+        """The severest decision of the rules for each row as a position in `DECISIONS`.
+
+        Where no rule speaks it is 0, for no rule approves.
+        """
+        weight = np.array([_SEVERITY[rule.decision] for rule in self.schema.rules.values()])
+        severities = np.maximum(self.fired * weight, self.unjudged * _SEVERITY["review"])
+        severest: IntegerArray = severities.max(axis=1, initial=0).astype(np.int64)
+        return severest
+
     @property
     def decision(self) -> DecisionArray:
         """The severest decision of the rules for each row; the empty text where none speaks."""
-        raise NotImplementedError
+        return _NAMES_OF_RULES[self.severity]
 
     def outcomes(self, row: int) -> tuple[RuleOutcome, ...]:
-        """The rules that spoke on one row, declines first."""
-        raise NotImplementedError
+        """The rules that spoke on one row: declines, then reviews, then what was not judged."""
+        rules = list(self.schema.rules.items())
+        fired = [_fired(*rules[position]) for position in np.flatnonzero(self.fired[row])]
+        unjudged = [_unjudged(*rules[position]) for position in np.flatnonzero(self.unjudged[row])]
+        return tuple(sorted(fired + unjudged, key=lambda outcome: outcome.decision != "decline"))
+
+
+def _fired(name: str, rule: HardRule) -> RuleOutcome:
+    return RuleOutcome(name, rule.decision, rule.reason, judged=True)
+
+
+def _unjudged(name: str, rule: HardRule) -> RuleOutcome:
+    return RuleOutcome(name, "review", rule.unjudged_reason, judged=False)
+
+
+class Rules:
+    """The hard rules of a schema, judged over rows at once.
+
+    >>> schema = Schema.model_validate({
+    ...     "name": "tiny", "bad": {"target": "bad"},
+    ...     "columns": {"debt": {"type": "number"}, "income": {"type": "number"}},
+    ...     "rules": {"affordable": {
+    ...         "when": "debt > 5 * income", "decision": "decline", "reason": "Debt is too high"}}})
+    >>> numbers = np.array([[10.0, 1.0], [5.0, 1.0], [5.0, np.nan]])
+    >>> findings = Rules(schema)(Applications(numbers, np.empty((3, 0), dtype=object)))
+    >>> findings.decision.tolist()
+    ['decline', '', 'review']
+    >>> findings.outcomes(2)[0].reason
+    'It could not be checked without a value for debt, income'
+    """
+
+    def __init__(self, schema: Schema):
+        self.schema = schema
+        needed = _needed(schema)
+        self._derived = [(n, d.parsed) for n, d in schema.derived.items() if n in needed]
+        self._names = [name for name in schema.number_fields if name in needed]
+        positions = [schema.number_fields.index(name) for name in self._names]
+        self._positions = np.array(positions, dtype=np.int64)
+        self._codes = _special_codes(schema, self._names)
+
+    def __call__(self, applications: Applications) -> Findings:
+        """Judge every rule on every application; special codes count as missing."""
+        rules, rows = self.schema.rules.values(), len(applications)
+        truth = np.empty((rows, len(rules)))
+        if rules:
+            values = self._values(applications.numbers[:, self._positions])
+            for position, rule in enumerate(rules):
+                truth[:, position] = judge(rule.condition, values)
+        return Findings(self.schema, truth == 1.0, np.isnan(truth))
+
+    def _values(self, numbers: FloatArray) -> dict[str, FloatArray]:
+        is_code = (numbers[:, None, :] == self._codes).any(axis=1)
+        values = dict(zip(self._names, np.where(is_code, np.nan, numbers).T, strict=True))
+        for name, expression in self._derived:
+            values[name] = evaluate(expression, values)
+        return values
+
+
+def _needed(schema: Schema) -> set[str]:
+    """The columns that rules read, and those that the derived ones among them are made of."""
+    needed = set().union(*(rule.names for rule in schema.rules.values()))
+    for name, derived in reversed(schema.derived.items()):
+        if name in needed:
+            needed |= derived.parsed.names
+    return needed
+
+
+def _special_codes(schema: Schema, names: list[str]) -> FloatArray:
+    """Special codes [most codes of a column, columns], filled up with NaN, which equals nothing."""
+    codes = [schema.special_codes(name) for name in names]
+    filled = np.full((max(map(len, codes), default=0), len(names)), np.nan)
+    for position, of_column in enumerate(codes):
+        filled[: len(of_column), position] = of_column
+    return filled
 
 
 @dataclass(frozen=True)
@@ -64,19 +167,8 @@ class Decisions:
         return len(self.decision)
 
 
-class Rules:
-    """The hard rules of a schema, judged over rows at once."""
-
-    def __init__(self, schema: Schema):
-        self.schema = schema
-
-    def __call__(self, applications: Applications) -> Findings:
-        """Judge every rule on every application."""
-        raise NotImplementedError
-
-
 class Decider:
-    """Decides as a package does: rules first, then bands; the severer of the two counts."""
+    """Decides as a package does, on one application or on many."""
 
     def __init__(self, schema: Schema, policy: Policy):
         self.schema = schema
@@ -85,4 +177,6 @@ class Decider:
 
     def __call__(self, applications: Applications, pd: FloatArray) -> Decisions:
         """Decide on applications with their probabilities of default [rows]."""
-        raise NotImplementedError
+        findings = self.rules(applications)
+        severest = np.maximum(findings.severity, severity(self.policy, pd))
+        return Decisions(_NAMES[severest], score(self.policy, pd), findings)

@@ -1,4 +1,4 @@
-"""The expression language of derived columns: arithmetic on numbers, and nothing else.
+"""The language of derived columns and hard rules: arithmetic, comparisons, and nothing else.
 
 An expression such as ``BILL_AMT1 / LIMIT_BAL`` is parsed with Python's own grammar, but only
 numbers, names (quoted where they are no identifiers), ``+ - * /``, unary minus and the functions
@@ -9,6 +9,10 @@ bit.
 Decided answers: a missing operand gives a missing result, division by zero and overflow give
 missing, and ``min`` and ``max`` skip missing arguments (all missing gives missing). A special
 code of a column counts as missing. ``coalesce`` takes the first value that is not missing.
+
+A condition such as ``BILL_AMT1 > 1.2 * LIMIT_BAL and not PAY_0 < 2`` compares expressions. It is
+true, false or, where an operand is missing, neither; what is neither leaves ``or`` true when
+another part is true and ``and`` false when another part is false (Kleene's three-valued logic).
 """
 
 import ast
@@ -25,6 +29,8 @@ from numpy.typing import NDArray
 FloatArray: TypeAlias = NDArray[np.float64]
 Operator: TypeAlias = Literal["+", "-", "*", "/"]
 FunctionName: TypeAlias = Literal["min", "max", "abs", "coalesce", "months_between"]
+Comparator: TypeAlias = Literal["<", "<=", ">", ">=", "==", "!="]
+Joint: TypeAlias = Literal["and", "or"]
 
 DAYS_PER_MONTH = 30.4375
 DEEPEST = 50
@@ -43,6 +49,22 @@ _OPERATORS: dict[type[ast.operator], Operator] = {
     ast.Sub: "-",
     ast.Mult: "*",
     ast.Div: "/",
+}
+_COMPARATORS: dict[type[ast.cmpop], Comparator] = {
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+}
+_COMPARE: dict[Comparator, np.ufunc] = {
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
 }
 
 
@@ -100,6 +122,45 @@ class Call:
 Expression: TypeAlias = Number | Name | Arithmetic | Call
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Two expressions compared."""
+
+    comparator: Comparator
+    left: Expression
+    right: Expression
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.left.names | self.right.names
+
+
+@dataclass(frozen=True)
+class Not:
+    """What holds where its operand does not."""
+
+    operand: "Condition"
+
+    @property
+    def names(self) -> frozenset[str]:
+        return self.operand.names
+
+
+@dataclass(frozen=True)
+class Junction:
+    """What holds where all its operands do (and), or any of them (or)."""
+
+    joint: Joint
+    operands: tuple["Condition", ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset().union(*(operand.names for operand in self.operands))
+
+
+Condition: TypeAlias = Comparison | Not | Junction
+
+
 def parse(text: str) -> Expression:
     """Read an expression.
 
@@ -113,20 +174,71 @@ def parse(text: str) -> Expression:
         ...
     credit.expressions.ExpressionError: 'income ** 2' is not allowed; use numbers, column names, ...
     """
+    return _convert(_read(text, "an expression"), DEEPEST)
+
+
+def parse_condition(text: str) -> Condition:
+    """Read a condition: comparisons of expressions, joined with and, or, not.
+
+    Raises:
+        ExpressionError: the text is no condition, or uses what the language does not have.
+
+    >>> sorted(parse_condition("0 < income < 500 or not amount / income <= 10").names)
+    ['amount', 'income']
+    >>> parse_condition("income")
+    Traceback (most recent call last):
+        ...
+    credit.expressions.ExpressionError: 'income' is not a condition; compare two values with ...
+    """
+    return _convert_condition(_read(text, "a condition"), DEEPEST)
+
+
+def _read(text: str, kind: str) -> ast.expr:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's own advice on the text, such as "1or 2"
-            body = ast.parse(text.strip(), mode="eval").body
+            return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ExpressionError(f"cannot read {text!r} as an expression") from None
-    return _convert(body, DEEPEST)
+        raise ExpressionError(f"cannot read {text!r} as {kind}") from None
 
 
-def _convert(node: ast.expr, room: int) -> Expression:
+def _convert_condition(node: ast.expr, room: int) -> Condition:
+    _refuse_too_deep(room)
+    match node:
+        case ast.Compare(left=left, ops=operators, comparators=rest) if all(
+            type(operator) in _COMPARATORS for operator in operators
+        ):
+            sides = [_convert(side, room - 1) for side in (left, *rest)]
+            return _chain([_COMPARATORS[type(operator)] for operator in operators], sides)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return Not(_convert_condition(operand, room - 1))
+        case ast.BoolOp(op=operator, values=operands):
+            return Junction(
+                "and" if isinstance(operator, ast.And) else "or",
+                tuple(_convert_condition(operand, room - 1) for operand in operands),
+            )
+    raise ExpressionError(
+        f"{_source(node)!r} is not a condition; compare two values with "
+        + " ".join(_COMPARATORS.values())
+        + ", and join comparisons with and, or, not"
+    )
+
+
+def _chain(comparators: list[Comparator], sides: list[Expression]) -> Condition:
+    """`a < b < c` is `a < b and b < c`."""
+    links = tuple(map(Comparison, comparators, sides, sides[1:]))
+    return links[0] if len(links) == 1 else Junction("and", links)
+
+
+def _refuse_too_deep(room: int) -> None:
     if room == 0:
         raise ExpressionError(
             f"nested more than {DEEPEST} deep; make a derived column of a part of it"
         )
+
+
+def _convert(node: ast.expr, room: int) -> Expression:
+    _refuse_too_deep(room)
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             return _convert_number(value)
@@ -216,6 +328,41 @@ def _call(function: FunctionName, arguments: list[FloatArray]) -> FloatArray:
             return reduce(lambda first, then: np.where(np.isnan(first), then, first), arguments)
         case "months_between":
             return (arguments[0] - arguments[1]) / DAYS_PER_MONTH
+
+
+def judge(condition: Condition, values: Mapping[str, FloatArray]) -> FloatArray:
+    """Whether a condition holds over columns of float64: 1.0, 0.0, or NaN where it is neither.
+
+    >>> income = {"income": np.array([100.0, 900.0, np.nan])}
+    >>> judge(parse_condition("income < 500"), income)
+    array([ 1.,  0., nan])
+    >>> judge(parse_condition("income < 500 or 1 < 2"), income)
+    array([1., 1., 1.])
+    """
+    with np.errstate(all="ignore"):
+        return np.asarray(_judge(condition, values), dtype=np.float64)
+
+
+def _judge(condition: Condition, values: Mapping[str, FloatArray]) -> FloatArray:
+    match condition:
+        case Comparison(comparator, left, right):
+            return _compare(comparator, _compute(left, values), _compute(right, values))
+        case Not(operand):
+            return 1.0 - _judge(operand, values)
+        case Junction(joint, operands):
+            parts = [_judge(operand, values) for operand in operands]
+            if joint == "and":
+                return reduce(_both, parts)
+            return 1.0 - reduce(_both, [1.0 - part for part in parts])
+
+
+def _both(left: FloatArray, right: FloatArray) -> FloatArray:
+    return np.where((left == 0) | (right == 0), 0.0, left * right)
+
+
+def _compare(comparator: Comparator, left: FloatArray, right: FloatArray) -> FloatArray:
+    missing = np.isnan(left) | np.isnan(right)
+    return np.where(missing, np.nan, _COMPARE[comparator](left, right))
 
 
 def _finite(result: FloatArray) -> FloatArray:

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from credit.decisions import DecisionArray
 from credit.expressions import FloatArray
 from credit.labels import BadArray
 from credit.metrics import Interval
 from credit.plan import CostPlan
+from credit.policy import DecisionArray
 from credit.spec import Frozen, Schema
 
 

@@ -17,10 +17,11 @@ Decision = Literal["approve", "review", "decline"]
 DecisionArray: TypeAlias = NDArray[np.str_]
 IntegerArray: TypeAlias = NDArray[np.int64]
 
+# Mildest first: the position of a decision is its severity.
 DECISIONS: tuple[Decision, ...] = ("approve", "review", "decline")
 DECIMALS = 6
 
-_MILDEST_FIRST = np.array(DECISIONS)
+_NAMES = np.array(DECISIONS)
 
 Threshold = Annotated[
     float, Field(ge=0, le=1), AfterValidator(lambda threshold: round(threshold, DECIMALS))
@@ -67,8 +68,6 @@ class Policy(Frozen):
 def band(policy: Policy, pd: FloatArray) -> DecisionArray:
     """The decision on each probability of default [rows], as the bands alone have it.
 
-    Probabilities are rounded to 1e-6 first, as scoring does. One that is no number is declined.
-
     >>> policy = Policy(
     ...     approve_below=0.1,
     ...     decline_above=0.3,
@@ -78,9 +77,17 @@ def band(policy: Policy, pd: FloatArray) -> DecisionArray:
     >>> band(policy, np.array([0.02, 0.1, 0.3])).tolist()
     ['approve', 'review', 'decline']
     """
+    return _NAMES[severity(policy, pd)]
+
+
+def severity(policy: Policy, pd: FloatArray) -> IntegerArray:
+    """The decision of the bands on each probability [rows] as a position in `DECISIONS`.
+
+    Probabilities are rounded to 1e-6 first, as scoring does. One that is no number is declined.
+    """
     rounded = np.round(pd, DECIMALS)
-    severity = ~(rounded < policy.approve_below) + 1 * ~(rounded < policy.decline_above)
-    return _MILDEST_FIRST[severity]
+    is_approved, is_not_declined = rounded < policy.approve_below, rounded < policy.decline_above
+    return 2 - is_approved.astype(np.int64) - is_not_declined
 
 
 def score(policy: Policy, pd: FloatArray) -> IntegerArray:

@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from credit.expressions import Expression, ExpressionError, parse
+from credit.expressions import Condition, Expression, ExpressionError, parse, parse_condition
 
 ColumnType = Literal["number", "integer", "category", "date"]
 Role = Literal["input", "protected", "ignore"]
@@ -211,6 +211,46 @@ class DerivedColumn(Frozen):
         return self
 
 
+class HardRule(Frozen):
+    """What declines an application, or sends it to a person, whatever the model says.
+
+    `reason` is what the applicant is told. Where `when` is neither true nor false, for a value is
+    missing, a person has to look, and `unjudged_reason` says why.
+    """
+
+    when: str
+    decision: Literal["decline", "review"]
+    reason: str = Field(min_length=1)
+    description: str = ""
+
+    @cached_property
+    def condition(self) -> Condition:
+        """The condition as a tree."""
+        return parse_condition(self.when)
+
+    @cached_property
+    def unjudged_reason(self) -> str:
+        """The text for a case in which a value is missing.
+
+        >>> HardRule(when="debt > 5 * income", decision="decline", reason="r").unjudged_reason
+        'It could not be checked without a value for debt, income'
+        """
+        return f"It could not be checked without a value for {', '.join(sorted(self.names))}"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The columns that it reads."""
+        return self.condition.names
+
+    @model_validator(mode="after")
+    def _parses(self) -> Self:
+        try:
+            parse_condition(self.when)
+        except ExpressionError as error:
+            raise ValueError(f"when {self.when!r}: {error}") from None
+        return self
+
+
 class FileSource(Frozen):
     """A csv, csv.gz or parquet file, or a glob of parts; `${NAME}` is read from the environment."""
 
@@ -321,6 +361,7 @@ class Schema(Frozen):
     bad: BadDefinition
     columns: dict[str, Column] = Field(min_length=1)
     derived: dict[str, DerivedColumn] = {}
+    rules: dict[str, HardRule] = {}
 
     @model_validator(mode="after")
     def _names_resolve(self) -> Self:
@@ -328,18 +369,26 @@ class Schema(Frozen):
             raise ValueError(f"time column {self.time!r} must have type date")
         if self.bad.horizon_months and not self.time:
             raise ValueError("a bad definition with a horizon needs a time column")
-        if self.exposure and self.exposure not in self.columns:
-            raise ValueError(f"exposure column {self.exposure!r} is not among the columns")
+        self._check_exposure()
         if self.id in self.columns and self.columns[self.id].is_input:
             raise ValueError(f"id column {self.id!r} cannot be an input; give it role ignore")
         for name in self.outcome_columns:
             if name in self.columns and self.columns[name].is_input:
                 raise ValueError(f"{name!r} belongs to the bad definition and cannot be an input")
         self._check_derived()
+        self._check_rules()
         self._check_dates()
         if not self.number_features and not self.category_features:
             raise ValueError("no column has role input: a model needs at least one")
         return self
+
+    def _check_exposure(self) -> None:
+        if not self.exposure:
+            return
+        if self.exposure not in self.columns:
+            raise ValueError(f"exposure column {self.exposure!r} is not among the columns")
+        if self.columns[self.exposure].type not in ("number", "integer"):
+            raise ValueError(f"exposure column {self.exposure!r} must have type number or integer")
 
     def _check_derived(self) -> None:
         known = set(self.columns)
@@ -349,35 +398,43 @@ class Schema(Frozen):
             if not derived.parsed.names:
                 raise ValueError(f"derived column {name!r} uses no column: {derived.expression!r}")
             for operand in sorted(derived.parsed.names):
-                self._check_operand(name, operand, known)
+                self._check_operand(f"derived column {name!r}", operand, known)
             known.add(name)
 
-    def _check_operand(self, name: str, operand: str, known: set[str]) -> None:
+    def _check_rules(self) -> None:
+        known = {*self.columns, *self.derived}
+        for name, rule in self.rules.items():
+            if not rule.names:
+                raise ValueError(f"rule {name!r} uses no column: {rule.when!r}")
+            for operand in sorted(rule.names):
+                self._check_operand(f"rule {name!r}", operand, known)
+
+    def _check_operand(self, user: str, operand: str, known: set[str]) -> None:
         if operand not in known:
-            raise ValueError(
-                f"derived column {name!r} uses {operand!r}, which no column above it names"
-            )
+            raise ValueError(f"{user} uses {operand!r}, which no column above it names")
         if operand in self.outcome_columns:
-            raise ValueError(f"derived column {name!r} uses {operand!r}, which tells the outcome")
+            raise ValueError(f"{user} uses {operand!r}, which tells the outcome")
         column = self.columns.get(operand)
         if column and not column.is_number:
-            raise ValueError(
-                f"derived column {name!r} uses {operand!r}, a {column.type}, as a number"
-            )
+            raise ValueError(f"{user} uses {operand!r}, a {column.type}, as a number")
         if column and column.role == "protected" and not column.is_input:
-            raise ValueError(f"derived column {name!r} uses the protected column {operand!r}")
+            raise ValueError(f"{user} uses the protected column {operand!r}")
 
     def _check_dates(self) -> None:
         for name, column in self.columns.items():
-            if column.type == "date" and column.is_input and name not in self._operands:
+            if column.type == "date" and column.is_input and name not in self._derived_from:
                 raise ValueError(
                     f"{name!r} is an input, but a date is not a feature by itself: use it in a "
                     "derived column, or give it role ignore"
                 )
 
     @cached_property
-    def _operands(self) -> set[str]:
+    def _derived_from(self) -> set[str]:
         return set().union(*(derived.parsed.names for derived in self.derived.values()))
+
+    @cached_property
+    def _ruled_by(self) -> set[str]:
+        return set().union(*(rule.names for rule in self.rules.values()))
 
     @property
     def outcome_columns(self) -> tuple[str, ...]:
@@ -388,11 +445,11 @@ class Schema(Frozen):
 
     @cached_property
     def fields(self) -> dict[str, Column]:
-        """What one application carries: the inputs and whatever a derived column reads."""
+        """What one application carries: the inputs and whatever derived columns and rules read."""
         return {
             name: column
             for name, column in self.columns.items()
-            if column.is_input or name in self._operands
+            if column.is_input or name in self._derived_from or name in self._ruled_by
         }
 
     @cached_property
