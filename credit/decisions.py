@@ -27,9 +27,9 @@ BoolArray = NDArray[np.bool_]
 
 NO_RULE = ""
 
-_NAMES = np.array(DECISIONS)
+_NAMES = np.array(DECISIONS, dtype=object)
 _SEVERITY = {decision: position for position, decision in enumerate(DECISIONS)}
-_NAMES_OF_RULES = np.array((NO_RULE, *DECISIONS[1:]))
+_NAMES_OF_RULES = np.array((NO_RULE, *DECISIONS[1:]), dtype=object)
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from credit.plan import CostPlan, ScalePlan
 from credit.spec import Frozen
 
 Decision = Literal["approve", "review", "decline"]
-DecisionArray: TypeAlias = NDArray[np.str_]
+DecisionArray: TypeAlias = NDArray[np.object_]
 IntegerArray: TypeAlias = NDArray[np.int64]
 
 # Mildest first: the position of a decision is its severity.
 DECISIONS: tuple[Decision, ...] = ("approve", "review", "decline")
 DECIMALS = 6
 
-_NAMES = np.array(DECISIONS)
+_NAMES = np.array(DECISIONS, dtype=object)
 
 Threshold = Annotated[
     float, Field(ge=0, le=1), AfterValidator(lambda threshold: round(threshold, DECIMALS))
