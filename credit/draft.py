@@ -110,6 +110,13 @@ _FOOT = [
     "#     reason: You use much of your credit limit",
     "derived: {}",
     "",
+    "# What is declined, or reviewed by a person, whatever the model says, such as",
+    "#   affordable:",
+    "#     when: amount / income > 0.5",
+    "#     decision: decline",
+    "#     reason: The loan is too large for your income",
+    "rules: {}",
+    "",
 ]
 
 

@@ -44,6 +44,15 @@ FUNCTIONS: dict[FunctionName, tuple[int, int]] = {
     "months_between": (2, 2),
 }
 
+COMPARATORS: dict[Comparator, np.ufunc] = {
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+}
+
 _OPERATORS: dict[type[ast.operator], Operator] = {
     ast.Add: "+",
     ast.Sub: "-",
@@ -57,14 +66,6 @@ _COMPARATORS: dict[type[ast.cmpop], Comparator] = {
     ast.GtE: ">=",
     ast.Eq: "==",
     ast.NotEq: "!=",
-}
-_COMPARE: dict[Comparator, np.ufunc] = {
-    "<": np.less,
-    "<=": np.less_equal,
-    ">": np.greater,
-    ">=": np.greater_equal,
-    "==": np.equal,
-    "!=": np.not_equal,
 }
 
 
@@ -219,7 +220,7 @@ def _convert_condition(node: ast.expr, room: int) -> Condition:
             )
     raise ExpressionError(
         f"{_source(node)!r} is not a condition; compare two values with "
-        + " ".join(_COMPARATORS.values())
+        + " ".join(COMPARATORS)
         + ", and join comparisons with and, or, not"
     )
 
@@ -362,7 +363,7 @@ def _both(left: FloatArray, right: FloatArray) -> FloatArray:
 
 def _compare(comparator: Comparator, left: FloatArray, right: FloatArray) -> FloatArray:
     missing = np.isnan(left) | np.isnan(right)
-    return np.where(missing, np.nan, _COMPARE[comparator](left, right))
+    return np.where(missing, np.nan, COMPARATORS[comparator](left, right))
 
 
 def _finite(result: FloatArray) -> FloatArray:

@@ -3,11 +3,12 @@
 import re
 from typing import get_args
 
+import pytest
 import yaml
 
 from configs.settings import ROOT, load_settings
-from credit.expressions import FUNCTIONS
-from credit.spec import Column, ColumnType, DatasetSpec, EventWithinHorizon, Role
+from credit.expressions import COMPARATORS, FUNCTIONS
+from credit.spec import Column, ColumnType, DatasetSpec, EventWithinHorizon, HardRule, Role
 from credit.validation import MISSING_WORDS
 
 GUIDE = (ROOT / "docs" / "dataset-spec.md").read_text(encoding="utf-8")
@@ -19,6 +20,7 @@ def test_the_whole_example_is_a_spec():
     assert isinstance(spec.bad, EventWithinHorizon)
     assert list(spec.protected) == ["sex"]
     assert spec.number_features[-2:] == ("amount_to_income", "months_known")
+    assert list(spec.rules) == ["affordable", "large_amount"]
 
 
 def test_the_other_bad_definition_is_allowed_too():
@@ -26,12 +28,19 @@ def test_the_other_bad_definition_is_allowed_too():
     assert DatasetSpec.model_validate(content).outcome_columns == ("default_payment_next_month",)
 
 
-def test_every_key_of_a_column_is_explained_and_no_other():
-    table = GUIDE.partition("## Columns")[2].partition("##")[0]
-    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
-    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(
-        Column.model_fields
-    )
+def section(title):
+    return GUIDE.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize(("title", "model"), [("Columns", Column), ("Hard rules", HardRule)])
+def test_every_key_is_explained_and_no_other(title, model):
+    rows = [row.split("|")[1] for row in section(title).splitlines() if row.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(model.model_fields)
+
+
+def test_comparisons_are_the_real_ones():
+    rules = section("Hard rules")
+    assert set(re.findall(r"`([<>=!]+)`", rules)) == set(COMPARATORS)
 
 
 def test_the_words_for_missing_are_the_real_ones():
