@@ -87,6 +87,54 @@ def test_a_schema_survives_json():
     assert Schema.model_validate_json(canonical_json(schema.model_dump(mode="json"))) == schema
 
 
+RULES = {
+    "poor": {"when": "income < 100", "decision": "decline", "reason": "Income is low"},
+    "young": {
+        "when": "months_between(opened, born) < 216 or double_burden > 1",
+        "decision": "review",
+        "reason": "A person decides",
+    },
+}
+
+
+def test_an_ignored_column_that_a_rule_reads_is_asked_for_but_no_model_reads_it():
+    columns = {**SPEC["columns"], "limit": {"type": "number", "role": "ignore"}}
+    rules = {"capped": {"when": "limit > 9", "decision": "decline", "reason": "Too high"}}
+
+    plain, ruled = spec(columns=columns), spec(columns=columns, rules=rules)
+
+    assert "limit" not in plain.fields
+    assert list(ruled.fields) == [*plain.fields, "limit"]
+    assert ruled.number_features == plain.number_features
+    assert list(spec(rules=RULES).fields) == list(spec().fields)
+
+
+def test_a_justified_age_may_be_ruled_on_and_no_other_protected_column():
+    age = {**SPEC["columns"]["age"], "input_justification": "minors cannot make contracts"}
+    rules = {"minor": {"when": "age < 18", "decision": "decline", "reason": "Too young"}}
+
+    assert spec(columns={**SPEC["columns"], "age": age}, rules=rules).rules["minor"].names == {
+        "age"
+    }
+    with pytest.raises(ValidationError, match="rule 'minor' uses the protected column 'age'"):
+        spec(rules=rules)
+
+
+def test_a_schema_of_before_there_were_rules_still_loads():
+    content = spec().model_dump(mode="json", exclude={"source", "rules"})
+    assert list(content)[-2:] == ["columns", "derived"]
+    assert Schema.model_validate(content).rules == {}
+    assert list(Schema.model_fields)[-3:] == ["columns", "derived", "rules"]
+
+
+def test_rules_survive_json_in_their_order():
+    schema = Schema.model_validate(spec(rules=RULES).model_dump(exclude={"source"}))
+    read = Schema.model_validate_json(schema.model_dump_json())
+    assert read == schema
+    assert list(read.rules) == ["poor", "young"]
+    assert read.rules["young"].unjudged_reason.endswith("for born, double_burden, opened")
+
+
 def test_a_schema_is_frozen():
     with pytest.raises(ValidationError, match="frozen"):
         spec().name = "other"
