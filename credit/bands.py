@@ -30,12 +30,12 @@ class Candidates:
     def best(self) -> tuple[int, int]:
         """The positions of the thresholds with the highest profit.
 
-        Of several that earn the same, to a billionth, the one with the fewest reviews is the best,
-        and of those the one that approves least.
+        Of several that earn the same, to a billionth of the largest amount, the one with the
+        fewest reviews is the best, and of those the one that approves least.
         """
         profit = np.where(self.allowed, self.profit, -np.inf)
-        most = profit.max()
-        close = np.argwhere(profit >= most - TOLERANCE * max(abs(most), 1.0))
+        noise = TOLERANCE * max(np.abs(self.profit).max(), 1.0)
+        close = np.argwhere(profit >= profit.max() - noise)
         reviews = self.reviews[close[:, 0], close[:, 1]]
         low, high = close[np.lexsort((close[:, 1], close[:, 0], reviews))[0]]
         return int(low), int(high)
