@@ -44,6 +44,15 @@ def test_every_feature_tells_a_declined_applicant_why(name):
 
 
 @pytest.mark.parametrize("name", SPECS)
+def test_every_spec_has_a_few_rules_that_ask_applicants_for_nothing_more(name):
+    spec = load_spec(name)
+
+    assert {rule.decision for rule in spec.rules.values()} == {"decline", "review"}
+    assert all(rule.description for rule in spec.rules.values())
+    assert spec.fields == spec.model_copy(update={"rules": {}}).fields
+
+
+@pytest.mark.parametrize("name", SPECS)
 def test_no_feature_is_protected_by_its_name_or_sounds_like_an_outcome(name):
     spec = load_spec(name)
     features = (*spec.number_features, *spec.category_features)

@@ -54,6 +54,21 @@ def test_exposure_decides_what_is_worth_it():
     assert chosen(exposure=exposure, review_capacity=0.0) == (0.4, 0.4)
 
 
+def test_what_a_review_decides_no_better_is_approved_without_one():
+    sure = {"review_accuracy": 1.0, "review_cost": 0, "review_capacity": 1.0}
+    pd, exposure = np.array([0.1, 0.2, 0.3]), np.full(3, 1000.0)
+    assert chosen(bad=np.array([0, 0, 1]), pd=pd, exposure=exposure, **sure) == (0.3, 0.3)
+
+
+def test_the_last_review_of_the_capacity_is_used():
+    """29% of 100 is a hair below 29 in floating point."""
+    bad = np.array([1] + [0] * 28 + [1] * 71)  # one bad that only reviewers keep out, then goods
+    exposure = np.array([10_000.0] + [1000.0] * 99)
+    pd = np.arange(100) / 100
+    assert chosen(bad, pd, exposure, review_capacity=0.29) == (0.0, 0.29)
+    assert chosen(bad, pd, exposure, review_capacity=0.285) == (0.0, 0.28)
+
+
 def test_the_extremes():
     assert chosen(bad=np.ones(8, dtype=np.int8)) == (0.0, 0.0)
     assert chosen(bad=np.zeros(8, dtype=np.int8)) == (1.0, 1.0)
