@@ -56,8 +56,10 @@ class CrossValidation:
         layout: Layout,
         folds: int,
         seed: int,
+        weights: FloatArray | None = None,
     ):
         self._family, self._features, self._bad = family, features, bad
+        self._weights = weights
         self._layout, self._seed = layout, seed
         splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
         self._folds = list(splitter.split(np.zeros(len(bad)), bad))
@@ -69,7 +71,12 @@ class CrossValidation:
         margin, aucs, pruned = np.full(len(self._bad), np.nan), [], False
         for step, (fitted, held_out) in enumerate(self._folds, 1):
             model = self._family.fit(
-                self._features[fitted], self._bad[fitted], self._layout, params, self._seed
+                self._features[fitted],
+                self._bad[fitted],
+                self._layout,
+                params,
+                self._seed,
+                weights=None if self._weights is None else self._weights[fitted],
             )
             margin[held_out] = model.margin(self._features[held_out])
             aucs.append(float(roc_auc_score(self._bad[held_out], margin[held_out])))
@@ -101,14 +108,17 @@ def search(
     folds: int,
     seed: int,
     on_trial: OnTrial,
+    weights: FloatArray | None = None,
 ) -> SearchResult:
     """Search as the plan says; the same inputs give the same trials.
+
+    Weights [rows] are for fitting; candidates are compared on the rows as they are.
 
     Raises:
         PlanError: the plan names a parameter that the family does not have.
     """
     _refuse_unknown(family, plan)
-    validation = CrossValidation(family, features, bad, layout, folds, seed)
+    validation = CrossValidation(family, features, bad, layout, folds, seed, weights)
     fixed = {**family.defaults, **plan.fixed}
     if isinstance(plan.search, Grid):
         for chosen in _combinations(plan.search):

@@ -149,8 +149,12 @@ def fit_family(
     layout: Layout,
     plan: TrainingPlan,
     on_trial: Callable[[Trial], None] | None = None,
+    weights: FloatArray | None = None,
 ) -> FittedFamily:
-    """Search, fit on all rows, and calibrate on the out-of-fold margins of the best trial."""
+    """Search, fit on all rows, and calibrate on the out-of-fold margins of the best trial.
+
+    Weights [rows] are for fitting; calibration is to the rows as they are.
+    """
     family = FAMILIES[name]
     found = search(
         family,
@@ -161,8 +165,9 @@ def fit_family(
         preset.folds,
         plan.seed,
         on_trial or (lambda trial: None),
+        weights,
     )
-    model = family.fit(features, bad, layout, found.params, plan.seed)
+    model = family.fit(features, bad, layout, found.params, plan.seed, weights=weights)
     calibrator = calibrate(
         found.margin, bad, family.scale, plan.calibration.fewest_bads_for_isotonic
     )
@@ -185,6 +190,17 @@ def train_family(
     """
     train, layout = development.train, development.feature_map.layout
     fitted = fit_family(name, preset, train.features, train.bad, layout, plan, on_trial)
+    return measure_family(name, fitted, development, plan)
+
+
+def measure_family(
+    name: FamilyName, fitted: FittedFamily, development: Development, plan: TrainingPlan
+) -> TrainedFamily:
+    """Export a fitted family and measure it on validation and test.
+
+    Raises:
+        TrainingError: the graph and the model differ by more than 1e-5 on a test row.
+    """
     graph = export(development.feature_map, fitted.model, fitted.calibrator)
     validation = fitted.probability(development.validation.features)
     test = fitted.probability(development.test.features)

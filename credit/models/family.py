@@ -1,6 +1,6 @@
 """The one interface of every model family."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -25,15 +25,34 @@ class Model(Protocol):
         """The same margin as a tensor [rows, 1]."""
 
 
+class Fit(Protocol):
+    """Fits a model on features, labels, their layout, all parameters and a seed, deterministically.
+
+    Weights [rows] with mean 1 say how much each row counts in the loss. Without them, and with
+    ones, all count alike. Bins, medians, scales and components are learned from the rows as they
+    are: weights change what a model concludes, not what it reads.
+    """
+
+    def __call__(
+        self,
+        features: Features,
+        bad: BadArray,
+        layout: Layout,
+        params: Params,
+        seed: int,
+        /,
+        weights: FloatArray | None = None,
+    ) -> Model: ...
+
+
 @dataclass(frozen=True)
 class Family:
     """How models of one kind are called and fitted.
 
     `defaults` are the parameters that a search may set, with the values they have otherwise.
-    `fit` takes features, labels, their layout, all parameters and a seed, and is deterministic.
     """
 
     title: str
     scale: Scale
     defaults: Params
-    fit: Callable[[Features, BadArray, Layout, Params, int], Model]
+    fit: Fit

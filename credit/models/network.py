@@ -86,7 +86,14 @@ def _inputs(design: ScaledDesign, features: Features) -> list[np.ndarray]:
     return [design.matrix(features).astype(np.float32), *codes]
 
 
-def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed: int) -> Network:
+def fit(
+    features: Features,
+    bad: BadArray,
+    layout: Layout,
+    params: Params,
+    seed: int,
+    weights: FloatArray | None = None,
+) -> Network:
     """Fit on nine tenths, stop when the loss on the last tenth no longer falls, keep the best."""
     keras = _keras()
     design = ScaledDesign.fit(replace(layout, categories=()), features)
@@ -97,10 +104,11 @@ def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed:
     if len(np.unique(bad[watched])) < 2:
         watched[[np.argmax(bad), np.argmin(bad)]] = True
     network = Network(design, layout, model)
+    weights = np.ones(len(bad)) if weights is None else weights
     best, best_weights, waited = np.inf, model.get_weights(), 0
     for _ in range(MOST_EPOCHS):
-        _run_epoch(model, inputs, bad, generator.permutation(np.flatnonzero(~watched)))
-        loss = _log_loss(network.margin(features[watched]), bad[watched])
+        _run_epoch(model, inputs, bad, weights, generator.permutation(np.flatnonzero(~watched)))
+        loss = _log_loss(network.margin(features[watched]), bad[watched], weights[watched])
         waited += 1
         if loss < best:
             best, best_weights, waited = loss, model.get_weights(), 0
@@ -121,16 +129,22 @@ def _embed_unseen_codes(model: Any, features: Features, layout: Layout) -> None:
         embedding.set_weights([vectors])
 
 
-def _run_epoch(model: Any, inputs: list[np.ndarray], bad: BadArray, order: np.ndarray) -> None:
+def _run_epoch(
+    model: Any, inputs: list[np.ndarray], bad: BadArray, weights: FloatArray, order: np.ndarray
+) -> None:
     """One pass in the given order; a last batch that is not full waits for another epoch."""
     size = min(LARGEST_BATCH, max(SMALLEST_BATCH, len(order) // FEWEST_STEPS), len(order))
     for start in range(0, len(order) - size + 1, size):
         rows = order[start : start + size]
-        model.train_on_batch([part[rows] for part in inputs], bad[rows].astype(np.float32))
+        model.train_on_batch(
+            [part[rows] for part in inputs],
+            bad[rows].astype(np.float32),
+            sample_weight=weights[rows].astype(np.float32),
+        )
 
 
-def _log_loss(log_odds: FloatArray, bad: BadArray) -> float:
-    return float((np.logaddexp(0, log_odds) - bad * log_odds).mean())
+def _log_loss(log_odds: FloatArray, bad: BadArray, weights: FloatArray) -> float:
+    return float((weights * (np.logaddexp(0, log_odds) - bad * log_odds)).mean())
 
 
 def _build(keras: Any, width: int, layout: Layout, params: Params, seed: int) -> Any:

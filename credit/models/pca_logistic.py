@@ -40,14 +40,20 @@ class PcaLogistic:
 
 
 def fit(
-    features: Features, bad: BadArray, layout: Layout, params: Params, seed: int
+    features: Features,
+    bad: BadArray,
+    layout: Layout,
+    params: Params,
+    seed: int,
+    weights: FloatArray | None = None,
 ) -> PcaLogistic:
-    """Keep the components that hold the wanted share of variance, then fit on them."""
+    """Keep the components that hold the wanted share of variance, then fit on them, weighted."""
     design = ScaledDesign.fit(layout, features)
     matrix = design.matrix(features)
     pca = PCA(n_components=float(params["variance"]), svd_solver="full", random_state=seed)
     scores = pca.fit_transform(matrix)
-    regression = LogisticRegression(C=float(params["C"]), max_iter=2000).fit(scores, bad)
+    regression = LogisticRegression(C=float(params["C"]), max_iter=2000)
+    regression.fit(scores, bad, sample_weight=weights)
     coefficients = regression.coef_[0]
     intercept = float(regression.intercept_[0] - pca.mean_ @ pca.components_.T @ coefficients)
     return PcaLogistic(design, pca.components_, coefficients, intercept)

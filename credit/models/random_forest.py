@@ -50,7 +50,14 @@ def _tree(estimator: DecisionTreeClassifier, trees: int) -> Tree:
     )
 
 
-def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed: int) -> Forest:
+def fit(
+    features: Features,
+    bad: BadArray,
+    layout: Layout,
+    params: Params,
+    seed: int,
+    weights: FloatArray | None = None,
+) -> Forest:
     """Grow the forest on one thread, so that it is the same wherever it is grown."""
     design = TreeDesign.of(layout)
     classifier = RandomForestClassifier(
@@ -62,7 +69,7 @@ def fit(features: Features, bad: BadArray, layout: Layout, params: Params, seed:
         random_state=seed,
         n_jobs=1,
     )
-    return Forest(design, classifier.fit(design.matrix(features), bad))
+    return Forest(design, classifier.fit(design.matrix(features), bad, weights))
 
 
 FAMILY = Family(

@@ -94,8 +94,18 @@ def _stacked(rows: list[FloatArray], width: int, padding: float) -> FloatArray:
     return stacked
 
 
-def fit(features: Features, bad: BadArray, layout: Layout, params: Params, _: int) -> WoeLogistic:
-    """Bin every feature, then fit the coefficients; nothing is drawn, so no seed is needed."""
+def fit(
+    features: Features,
+    bad: BadArray,
+    layout: Layout,
+    params: Params,
+    _: int,
+    weights: FloatArray | None = None,
+) -> WoeLogistic:
+    """Bin every feature, then fit the coefficients; nothing is drawn, so no seed is needed.
+
+    Bins and their evidence are of the rows as they are, the coefficients of the weighted rows.
+    """
     bins = tuple(
         bin_number(column, bad, number.special_codes, number.monotone, int(params["bins"]))
         for number, column in zip(layout.numbers, features.numbers.T, strict=True)
@@ -105,26 +115,29 @@ def fit(features: Features, bad: BadArray, layout: Layout, params: Params, _: in
         for category, column in zip(layout.categories, features.codes.T, strict=True)
     )
     evidence = weights_of_evidence(features, bins, evidence_of_codes)
-    coefficients, intercept = _fit_non_negative(evidence, bad, float(params["C"]))
+    weights = np.ones(len(bad)) if weights is None else weights
+    coefficients, intercept = _fit_non_negative(evidence, bad, weights, float(params["C"]))
     return WoeLogistic(bins, evidence_of_codes, coefficients, intercept)
 
 
 def _fit_non_negative(
-    evidence: FloatArray, bad: BadArray, strength: float
+    evidence: FloatArray, bad: BadArray, weights: FloatArray, strength: float
 ) -> tuple[FloatArray, float]:
     """Ridge logistic regression with coefficients not below 0, so evidence keeps its sign."""
+    bads, rows = weights * bad, weights.sum()
 
-    def loss(weights: FloatArray) -> tuple[float, FloatArray]:
-        coefficients, intercept = weights[:-1], weights[-1]
+    def loss(line: FloatArray) -> tuple[float, FloatArray]:
+        coefficients, intercept = line[:-1], line[-1]
         log_odds = evidence @ coefficients + intercept
-        surprise = expit(log_odds) - bad
-        value = np.logaddexp(0, log_odds).sum() - log_odds @ bad
+        surprise = weights * expit(log_odds) - bads
+        value = (weights * np.logaddexp(0, log_odds)).sum() - log_odds @ bads
         value += coefficients @ coefficients / (2 * strength)
         gradient = np.append(evidence.T @ surprise + coefficients / strength, surprise.sum())
-        return value / len(bad), gradient / len(bad)
+        return value / rows, gradient / rows
 
     width = evidence.shape[1]
-    start = np.append(np.full(width, 0.5), np.log(bad.mean() / (1 - bad.mean())))
+    rate = bads.sum() / rows
+    start = np.append(np.full(width, 0.5), np.log(rate / (1 - rate)))
     bounds = [(0.0, None)] * width + [(None, None)]
     solution = minimize(
         loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12}

@@ -54,7 +54,12 @@ def _base_log_odds(learner: dict[str, Any]) -> float:
 
 
 def fit(
-    features: Features, bad: BadArray, layout: Layout, params: Params, seed: int
+    features: Features,
+    bad: BadArray,
+    layout: Layout,
+    params: Params,
+    seed: int,
+    weights: FloatArray | None = None,
 ) -> BoostedTrees:
     """Boost on one thread, so that the trees are the same wherever they are grown."""
     design = TreeDesign.of(layout)
@@ -74,7 +79,7 @@ def fit(
         "reg_lambda": float(params["l2"]),
         "monotone_constraints": tuple(constraints),
     }
-    data = xgboost.DMatrix(matrix, label=bad, nthread=1)
+    data = xgboost.DMatrix(matrix, label=bad, weight=weights, nthread=1)
     return BoostedTrees(design, xgboost.train(settings, data, num_boost_round=int(params["trees"])))
 
 
