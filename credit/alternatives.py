@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from credit.expressions import FloatArray
+from credit.fairness import worst_impact_ratio
 from credit.groups import Groups
 from credit.labels import BadArray
 from credit.plan import FairnessPlan
@@ -53,7 +55,7 @@ class Alternatives(Frozen):
     Attributes:
         chosen: the candidate that training chose.
         least_disparate: the one with the highest worst adverse-impact ratio among those within the
-            tolerance; the chosen one unless another is better; None when no group can be judged.
+            tolerance, the chosen one unless another is better; None when no group can be judged.
         sentence: the same in words, with what it costs.
     """
 
@@ -73,12 +75,86 @@ def compare_alternatives(
 ) -> Alternatives:
     """Compare candidates on validation rows; the AUC of the best decides who is within tolerance.
 
+    Args:
+        candidates: on the same rows, under policies chosen alike.
+        chosen: the name of the candidate that training chose.
+        bad: 1 for a bad row, 0 for a good one [rows].
+        groups: `credit.groups.protected_groups` of the same rows.
+        plan: the tolerance in AUC and the minimum size of a group.
+
     Raises:
         ValueError: `chosen` is not among the candidates.
     """
-    raise NotImplementedError
+    names = [candidate.name for candidate in candidates]
+    if chosen not in names:
+        raise ValueError(f"{chosen!r} is not among the candidates {', '.join(names)}")
+    aucs = {one.name: float(roc_auc_score(bad, one.probability)) for one in candidates}
+    baseline = next(one for one in candidates if one.name == chosen)
+    best = max(aucs.values())
+    compared = [
+        Alternative(
+            name=one.name,
+            auc=aucs[one.name],
+            approval_rate=float(one.approved.mean()),
+            profit=one.profit,
+            impact_ratio=worst_impact_ratio(one.approved, groups, plan),
+            within_tolerance=aucs[one.name] >= best - plan.auc_tolerance,
+            auc_cost=aucs[chosen] - aucs[one.name],
+            profit_cost=_less(baseline.profit, one.profit),
+        )
+        for one in candidates
+    ]
+    ranked = sorted(compared, key=lambda one: _rank(one, chosen))
+    judged = [one for one in ranked if one.within_tolerance and one.impact_ratio is not None]
+    least = judged[0] if judged else None
+    return Alternatives(
+        chosen=chosen,
+        auc_tolerance=plan.auc_tolerance,
+        candidates=tuple(ranked),
+        least_disparate=least.name if least else None,
+        sentence=_sentence(least, next(one for one in compared if one.name == chosen), plan),
+    )
 
 
 def approve_safest(probability: FloatArray, share: float) -> NDArray[np.bool_]:
-    """Approve the given share of rows, those with the lowest probability; ties by their order."""
-    raise NotImplementedError
+    """Approve the given share of rows, those with the lowest probability; ties by their order.
+
+    Candidates approve alike in number then, so that none looks fair by approving everybody.
+
+    >>> approve_safest(np.array([0.3, 0.1, 0.2, 0.1]), 0.5).tolist()
+    [False, True, False, True]
+    """
+    approved = np.zeros(len(probability), dtype=bool)
+    safest = np.argsort(probability, kind="stable")
+    approved[safest[: round(share * len(probability))]] = True
+    return approved
+
+
+def _less(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
+
+
+def _rank(candidate: Alternative, chosen: str) -> tuple[float, bool, float, str]:
+    """Least disparate first; of equals the chosen one, then the higher AUC, then the name.
+
+    Ratios above 1 are equal: nobody fares worse than the reference group.
+    """
+    ratio = -1.0 if candidate.impact_ratio is None else min(1.0, candidate.impact_ratio)
+    return -ratio, candidate.name != chosen, -candidate.auc, candidate.name
+
+
+def _sentence(least: Alternative | None, chosen: Alternative, plan: FairnessPlan) -> str:
+    if least is None:
+        return "No group is large enough to be judged, so no alternative can be looked for."
+    within = f"within {plan.auc_tolerance:g} of the best AUC"
+    if least.name == chosen.name:
+        return f"{chosen.name}, the model chosen, is the least disparate one {within}."
+    change = f"AUC changes by {-least.auc_cost:+.4f}"
+    if least.profit_cost is not None:
+        change += f" and profit by {-least.profit_cost:+,.0f}"
+    was = "none" if chosen.impact_ratio is None else f"{chosen.impact_ratio:.3f}"
+    return (
+        f"{least.name} is less disparate than {chosen.name}, the model chosen: its worst "
+        f"adverse-impact ratio is {least.impact_ratio:.3f} instead of {was}. It is {within}; with "
+        f"it {change}. Nothing is changed without a person's decision."
+    )

@@ -64,7 +64,7 @@ def test_rates_ratios_and_differences_are_those_computed_by_hand():
 
 
 def test_the_score_is_the_mean_over_columns_of_the_smaller_worst_ratio():
-    # Sex: ratio of approvals 0.4 / (10/14) = 0.56, of approvals among goods 0.75. Age: counted below.
+    # Sex: ratio of approvals 0.4 / (10/14) = 0.56, among goods 0.75. Age: counted below.
     age = Groups(("young", "old"), np.array([0, 1] * 12), ("young",))
     found = audit(DECISIONS, BAD, {"sex": SEX}, plan(), seed=1)
     assert found.score == pytest.approx(56, abs=1e-12)
