@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from credit.expressions import FloatArray
-from credit.fairness import worst_impact_ratio
+from credit.fairness import worst_group
 from credit.groups import Groups
 from credit.labels import BadArray
 from credit.plan import FairnessPlan
@@ -97,7 +97,7 @@ def compare_alternatives(
             auc=aucs[one.name],
             approval_rate=float(one.approved.mean()),
             profit=one.profit,
-            impact_ratio=worst_impact_ratio(one.approved, groups, plan),
+            impact_ratio=_worst_ratio(one.approved, groups, plan),
             within_tolerance=aucs[one.name] >= best - plan.auc_tolerance,
             auc_cost=aucs[chosen] - aucs[one.name],
             profit_cost=_less(baseline.profit, one.profit),
@@ -128,6 +128,13 @@ def approve_safest(probability: FloatArray, share: float) -> NDArray[np.bool_]:
     safest = np.argsort(probability, kind="stable")
     approved[safest[: round(share * len(probability))]] = True
     return approved
+
+
+def _worst_ratio(
+    approved: NDArray[np.bool_], groups: Mapping[str, Groups], plan: FairnessPlan
+) -> float | None:
+    worst = worst_group(approved, groups, plan)
+    return worst.ratio.value if worst else None
 
 
 def _less(one: float | None, other: float | None) -> float | None:

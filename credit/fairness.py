@@ -188,20 +188,20 @@ def audit(
     )
 
 
-def worst_impact_ratio(
+def worst_group(
     approved: NDArray[np.bool_], groups: Mapping[str, Groups], plan: FairnessPlan
-) -> float | None:
-    """The lowest adverse-impact ratio of the columns, without an interval: quick to compare by.
+) -> Worst | None:
+    """The judged group with the lowest adverse-impact ratio of the columns, quick to compare by.
 
-    None when no two groups of a column can be judged.
+    Nothing is resampled: its interval is the estimate alone. None when nothing can be judged.
     """
     nothing = np.zeros(len(approved), dtype=np.int8)
-    judged = [
-        _Judged.of(name, _counts(approved, nothing, part), part, plan, None)
-        for name, part in groups.items()
-    ]
-    worst = _lowest(judged)
-    return worst.ratio.value if worst else None
+    return _lowest(
+        [
+            _Judged.of(name, _counts(approved, nothing, part), part, plan, None)
+            for name, part in groups.items()
+        ]
+    )
 
 
 def _approved(decisions: NDArray[np.object_]) -> NDArray[np.bool_]:

@@ -99,12 +99,13 @@ def pairs(groups: Mapping[str, Groups]) -> dict[str, Groups]:
     A row with a missing value on either side is `NOT_STATED`.
     """
     return {
-        f"{one} and {other}": _pair(groups[one], groups[other])
+        f"{one} and {other}": cross(groups[one], groups[other])
         for one, other in combinations(groups, 2)
     }
 
 
-def _pair(one: Groups, other: Groups) -> Groups:
+def cross(one: Groups, other: Groups) -> Groups:
+    """The intersections of two columns, named "one, other"."""
     names = [f"{a}, {b}" for a in one.names for b in other.names]
     stated = np.outer(one.stated, other.stated).ravel()
     places = np.where(stated, np.cumsum(stated) - 1, stated.sum())

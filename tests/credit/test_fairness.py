@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credit.fairness import audit, worst_impact_ratio
+from credit.fairness import audit, worst_group
 from credit.groups import NOT_STATED, Groups
 from credit.plan import FairnessPlan
 
@@ -124,7 +124,9 @@ def test_small_groups_are_shown_and_not_judged():
     assert (found.worst.group, found.worst.ratio.value) == ("f", pytest.approx(0.9))
     assert found.columns[0].parity_difference.value == pytest.approx(0.05)
     assert found.columns[0].notes == ("Shown, but with fewer than 10 rows not judged: x.",)
-    assert worst_impact_ratio(decisions == "approve", groups, plan(fewest=10)) == pytest.approx(0.9)
+    assert worst_group(
+        decisions == "approve", groups, plan(fewest=10)
+    ).ratio.value == pytest.approx(0.9)
 
 
 def test_a_small_reference_judges_nobody():
@@ -133,7 +135,7 @@ def test_a_small_reference_judges_nobody():
     assert (found.worst, found.score, found.breaches) == (None, None, ())
     assert not any(group.judged for group in found.columns[0].groups)
     assert "female has 10 rows, fewer than 12, so no group is judged" in found.columns[0].notes[0]
-    assert worst_impact_ratio(DECISIONS == "approve", groups, plan(fewest=12)) is None
+    assert worst_group(DECISIONS == "approve", groups, plan(fewest=12)) is None
 
 
 def test_missing_values_are_shown_and_never_the_reference():
