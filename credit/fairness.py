@@ -22,6 +22,7 @@ DECISIONS = frozenset({"approve", "review", "decline"})
 CROSSED_IN_PAIRS = (
     "Columns are crossed in pairs: groups by three columns at once are mostly too small to judge."
 )
+MOST_NAMED = 4
 QUANTILES = (0.025, 0.975)
 SCORE_FORMULA = (
     "100 x the mean over protected columns of the smaller of two ratios, each at most 1: the worst "
@@ -399,10 +400,9 @@ class _Judged:
                 f"fewer than {self.fewest}, so no group is judged."
             )
         elif small.any():
-            yield (
-                f"Shown, but with fewer than {self.fewest} rows not judged: "
-                f"{', '.join(names[position] for position in np.flatnonzero(small))}."
-            )
+            few = [names[position] for position in np.flatnonzero(small)]
+            which = "; ".join(few) if len(few) <= MOST_NAMED else f"{len(few)} groups"
+            yield f"Shown, but with fewer than {self.fewest} rows not judged: {which}."
         elif self.rates.everyone[0, self.reference] == 0:
             yield (
                 f"Nobody of the reference group {names[self.reference]} is approved, so no group "

@@ -105,8 +105,8 @@ def pairs(groups: Mapping[str, Groups]) -> dict[str, Groups]:
 
 
 def cross(one: Groups, other: Groups) -> Groups:
-    """The intersections of two columns, named "one, other"."""
-    names = [f"{a}, {b}" for a in one.names for b in other.names]
+    """The intersections of two columns, named "one / other"."""
+    names = [f"{a} / {b}" for a in one.names for b in other.names]
     stated = np.outer(one.stated, other.stated).ravel()
     places = np.where(stated, np.cumsum(stated) - 1, stated.sum())
     kept = [name for name, is_stated in zip(names, stated, strict=True) if is_stated]
@@ -120,7 +120,7 @@ def _pair_references(one: Groups, other: Groups) -> tuple[str, ...]:
     if not one.references and not other.references:
         return ()
     return tuple(
-        f"{a}, {b}"
+        f"{a} / {b}"
         for a in one.references or one.names
         for b in other.references or other.names
         if NOT_STATED not in (a, b)

@@ -20,6 +20,7 @@ FEWEST_ROWS = 30
 FOLDS = 3
 ROUNDS = 40
 MOST_INPUTS = 5
+MOST_SHUFFLED = 10
 
 
 class ProxyInput(Frozen):
@@ -184,7 +185,7 @@ def _cross_validate(
         honest = _aucs(booster, matrix, truth)
         aucs += honest / FOLDS
         shuffled = draw.permutation(len(truth))
-        for feature in np.unique(design.owner[_columns_used(booster)]).tolist():
+        for feature in _most_used(booster, design):
             own = design.owner == feature
             blurred = matrix.copy()
             blurred[:, own] = matrix[shuffled][:, own]
@@ -207,8 +208,13 @@ def _fit(matrix: FloatArray, target: NDArray[np.int64], groups: int, seed: int) 
     return xgboost.train(settings, xgboost.DMatrix(matrix, label=target, nthread=1), ROUNDS)
 
 
-def _columns_used(booster: xgboost.Booster) -> NDArray[np.int64]:
-    return np.array(sorted(int(name[1:]) for name in booster.get_fscore()), dtype=np.int64)
+def _most_used(booster: xgboost.Booster, design: _Design) -> list[int]:
+    """The features with the highest total gain: shuffling any other would change little."""
+    gain = np.zeros(len(design.names))
+    for column, total in booster.get_score(importance_type="total_gain").items():
+        gain[design.owner[int(column[1:])]] += total
+    order = sorted(range(len(gain)), key=lambda place: (-gain[place], place))
+    return [place for place in order[:MOST_SHUFFLED] if gain[place] > 0]
 
 
 def _aucs(booster: xgboost.Booster, matrix: FloatArray, truth: NDArray[np.int64]) -> FloatArray:

@@ -124,10 +124,10 @@ def test_pairs_cross_two_columns_at_a_time():
     crossed = pairs(groups)
     assert list(crossed) == ["sex and old", "sex and home", "old and home"]
     both = crossed["sex and old"]
-    assert both.names == ("f, 0", "f, 1", "m, 0", "m, 1", NOT_STATED)
-    assert both.labels.tolist() == ["f, 0", "m, 1", "m, 1", NOT_STATED]
-    assert both.references == ("m, 0", "m, 1")
-    assert both.names[both.reference] == "m, 1"
+    assert both.names == ("f / 0", "f / 1", "m / 0", "m / 1", NOT_STATED)
+    assert both.labels.tolist() == ["f / 0", "m / 1", "m / 1", NOT_STATED]
+    assert both.references == ("m / 0", "m / 1")
+    assert both.names[both.reference] == "m / 1"
     assert crossed["old and home"].references == ()
     assert NOT_STATED not in crossed["old and home"].names
 
@@ -139,7 +139,7 @@ def test_a_pair_says_what_its_sides_say(codes):
     other = Groups(("x", "y", NOT_STATED), right)
     (crossed,) = pairs({"one": one, "other": other}).values()
     expected = [
-        NOT_STATED if NOT_STATED in both else ", ".join(both)
+        NOT_STATED if NOT_STATED in both else " / ".join(both)
         for both in zip(one.labels, other.labels, strict=True)
     ]
     assert crossed.labels.tolist() == expected

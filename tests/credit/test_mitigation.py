@@ -66,20 +66,20 @@ def test_small_groups_are_pooled_before_they_are_weighted():
     sex = Groups(("m", "f"), np.array([0] * 6 + [1] * 4))
     age = Groups(("young", "old"), np.array([0] * 5 + [1] + [1] * 3 + [0]))
     both = joint({"sex": sex, "age": age}, fewest=3)
-    assert both.names == ("m, young", "f, old", "all other")
+    assert both.names == ("m / young", "f / old", "all other")
     assert both.rows.tolist() == [5, 3, 2]
     assert joint({"sex": sex}, fewest=5).labels.tolist() == ["m"] * 6 + ["all other"] * 4
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_family_listens_to_weights_and_ones_are_none(name, development, monkeypatch):
-    monkeypatch.setattr(network, "MOST_EPOCHS", 10)
+    monkeypatch.setattr(network, "MOST_EPOCHS", 5)
     family, layout = FAMILIES[name], development.feature_map.layout
     features, bad = development.train.features[:400], development.train.bad[:400]
     small = {
         "random_forest": {"trees": 10},
         "xgboost": {"trees": 20},
-        "network": {"width": 8, "learning_rate": 0.01},
+        "network": {"width": 8, "learning_rate": 0.02},
     }
     params = {**family.defaults, **small.get(name, {})}
 
