@@ -127,15 +127,29 @@ def _pair_references(one: Groups, other: Groups) -> tuple[str, ...]:
     )
 
 
+@dataclass(frozen=True)
+class _Named:
+    """The group of each distinct value, of which distinct value each row is, and all groups.
+
+    order: the groups in the order of the spec.
+    keys: the group that a reference group of the spec means.
+    """
+
+    texts: list[str]
+    rows: NDArray[np.int64]
+    order: list[str]
+    keys: dict[str, str]
+
+
 def _groups(values: pd.Series, name: str, column: Column) -> Groups:
-    texts, order, keys = (
-        _of_numbers(values, column) if column.is_number else _of_levels(values, column)
-    )
-    if any(text == NOT_STATED for text in texts):
-        order = [*(group for group in order if group != NOT_STATED), NOT_STATED]
+    named = _of_numbers(values, column) if column.is_number else _of_levels(values, column)
+    order = [group for group in named.order if group != NOT_STATED]
     position = {group: place for place, group in enumerate(order)}
-    codes = np.array([position[text] for text in texts], dtype=np.int64)
-    return Groups(tuple(order), codes, _stated_reference(name, column, order, keys))
+    places = np.array([position.get(text, len(order)) for text in named.texts], dtype=np.int64)
+    codes = places[named.rows]
+    references = _stated_reference(name, column, order, named.keys)
+    names = (*order, NOT_STATED) if (codes == len(order)).any() else tuple(order)
+    return Groups(names, codes, references)
 
 
 def _stated_reference(
@@ -145,7 +159,7 @@ def _stated_reference(
     if not wanted:
         return ()
     group = keys.get(wanted, wanted)
-    if group not in order or group == NOT_STATED:
+    if group not in order:
         raise GroupError(
             f"{name}: reference_group {wanted!r} is not one of its groups; "
             f"it has {', '.join(repr(key) for key in keys) or 'none'}"
@@ -153,18 +167,21 @@ def _stated_reference(
     return (group,)
 
 
-def _of_levels(values: pd.Series, column: Column) -> tuple[list[str], list[str], dict[str, str]]:
-    """(group of each row, groups in order, level -> group) of a category."""
-    texts = [level_text(value) for value in values.where(values.notna(), None)]
-    counts = Counter(text for text in texts if text)
-    levels = list(column.levels or sorted(counts))
+def _of_levels(values: pd.Series, column: Column) -> _Named:
+    rows, distinct = pd.factorize(values)  # -1 for missing, which takes the text put last
+    texts = [level_text(value) for value in distinct]
+    counts: Counter[str] = Counter()
+    for text, count in zip(texts, np.bincount(rows[rows >= 0], minlength=len(texts)), strict=True):
+        counts[text] += int(count)
+    levels = list(column.levels or sorted(counts.keys() - {""}))
     kept = set(sorted(levels, key=lambda level: (-counts[level], level))[:MOST_LEVELS])
     labels = _unique_labels(column.levels or dict.fromkeys(levels, ""))
     others = f"{len(levels) - len(kept)} other levels"
     group = {level: labels[level] if level in kept else others for level in levels}
     order = list(dict.fromkeys(group[level] for level in levels if level in kept))
     order += [others] if len(kept) < len(levels) else []
-    return [group.get(text, NOT_STATED) if text else NOT_STATED for text in texts], order, group
+    named = [group.get(text, NOT_STATED) for text in texts]
+    return _Named([*named, NOT_STATED], rows, order, group)
 
 
 def _unique_labels(levels: Mapping[str, str]) -> dict[str, str]:
@@ -176,8 +193,7 @@ def _unique_labels(levels: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _of_numbers(values: pd.Series, column: Column) -> tuple[list[str], list[str], dict[str, str]]:
-    """(group of each row, groups in order, lowest value -> group) of a number or date."""
+def _of_numbers(values: pd.Series, column: Column) -> _Named:
     numbers = _numbers(values, column)
     special = np.isin(numbers, list(column.special))
     known = numbers[~np.isnan(numbers) & ~special]
@@ -194,7 +210,8 @@ def _of_numbers(values: pd.Series, column: Column) -> tuple[list[str], list[str]
     labels = {code: label or _text(code, column) for code, label in column.special.items()}
     order = list(dict.fromkeys([*keys.values(), *labels.values()]))
     names |= labels
-    return [names.get(value, NOT_STATED) for value in numbers.tolist()], order, keys
+    every, rows = np.unique(numbers, return_inverse=True)
+    return _Named([names.get(value, NOT_STATED) for value in every.tolist()], rows, order, keys)
 
 
 def _numbers(values: pd.Series, column: Column) -> FloatArray:

@@ -151,3 +151,16 @@ def test_a_part_keeps_the_groups_of_the_whole():
     assert part.names == groups.names
     assert part.rows.tolist() == [2, 0]
     assert part.reference is None
+
+
+@given(st.lists(st.floats(-100, 100), min_size=1), st.sets(st.integers(-50, 50), min_size=1))
+def test_every_number_is_in_its_own_band(values, bounds):
+    groups = groups_of(values, type="number", groups=sorted(bounds))
+    for value, label in zip(values, groups.labels, strict=True):
+        low, _, high = label.partition(" to below ")
+        if label.startswith("below "):
+            assert value < float(label.removeprefix("below "))
+        elif high:
+            assert float(low) <= value < float(high)
+        else:
+            assert value >= float(label.removesuffix(" or more"))
