@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from credit.expressions import FloatArray
-from credit.fairness import worst_group
+from credit.fairness import worst_group, worst_ratio_gain
 from credit.groups import Groups
 from credit.labels import BadArray
+from credit.metrics import Interval
 from credit.plan import FairnessPlan
 from credit.spec import Frozen
 
@@ -57,6 +58,7 @@ class Alternatives(Frozen):
         least_disparate: the one with the highest worst adverse-impact ratio among those within the
             tolerance, the chosen one unless another is better; None when no group can be judged.
         sentence: the same in words, with what it costs.
+        gain: how much higher its ratio is than the chosen one's; None when it is the chosen one.
     """
 
     chosen: str
@@ -64,6 +66,7 @@ class Alternatives(Frozen):
     candidates: tuple[Alternative, ...]
     least_disparate: str | None
     sentence: str
+    gain: Interval | None = None
 
 
 def compare_alternatives(
@@ -72,6 +75,7 @@ def compare_alternatives(
     bad: BadArray,
     groups: Mapping[str, Groups],
     plan: FairnessPlan,
+    seed: int,
 ) -> Alternatives:
     """Compare candidates on validation rows; the AUC of the best decides who is within tolerance.
 
@@ -80,7 +84,8 @@ def compare_alternatives(
         chosen: the name of the candidate that training chose.
         bad: 1 for a bad row, 0 for a good one [rows].
         groups: `credit.groups.protected_groups` of the same rows.
-        plan: the tolerance in AUC and the minimum size of a group.
+        plan: the tolerance in AUC, the minimum size of a group, the bootstrap's samples.
+        seed: of the bootstrap of the gain.
 
     Raises:
         ValueError: `chosen` is not among the candidates.
@@ -107,12 +112,17 @@ def compare_alternatives(
     ranked = sorted(compared, key=lambda one: _rank(one, chosen))
     judged = [one for one in ranked if one.within_tolerance and one.impact_ratio is not None]
     least = judged[0] if judged else None
+    gain = None
+    if least and least.name != chosen:
+        better = next(one for one in candidates if one.name == least.name)
+        gain = worst_ratio_gain(better.approved, baseline.approved, groups, plan, seed)
     return Alternatives(
         chosen=chosen,
         auc_tolerance=plan.auc_tolerance,
         candidates=tuple(ranked),
         least_disparate=least.name if least else None,
-        sentence=_sentence(least, next(one for one in compared if one.name == chosen), plan),
+        gain=gain,
+        sentence=_sentence(least, next(one for one in compared if one.name == chosen), gain, plan),
     )
 
 
@@ -150,7 +160,9 @@ def _rank(candidate: Alternative, chosen: str) -> tuple[float, bool, float, str]
     return -ratio, candidate.name != chosen, -candidate.auc, candidate.name
 
 
-def _sentence(least: Alternative | None, chosen: Alternative, plan: FairnessPlan) -> str:
+def _sentence(
+    least: Alternative | None, chosen: Alternative, gain: Interval | None, plan: FairnessPlan
+) -> str:
     if least is None:
         return "No group is large enough to be judged, so no alternative can be looked for."
     within = f"within {plan.auc_tolerance:g} of the best AUC"
@@ -160,8 +172,11 @@ def _sentence(least: Alternative | None, chosen: Alternative, plan: FairnessPlan
     if least.profit_cost is not None:
         change += f" and profit by {-least.profit_cost:+,.0f}"
     was = "none" if chosen.impact_ratio is None else f"{chosen.impact_ratio:.3f}"
+    more = (
+        "" if gain is None else f" (95% interval of the gain {gain.low:+.3f} to {gain.high:+.3f})"
+    )
     return (
         f"{least.name} is less disparate than {chosen.name}, the model chosen: its worst "
-        f"adverse-impact ratio is {least.impact_ratio:.3f} instead of {was}. It is {within}; with "
-        f"it {change}. Nothing is changed without a person's decision."
+        f"adverse-impact ratio is {least.impact_ratio:.3f} instead of {was}{more}. It is {within}; "
+        f"with it {change}. Nothing is changed without a person's decision."
     )

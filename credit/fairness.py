@@ -167,7 +167,7 @@ def audit(
 
     def judge(parts: Mapping[str, Groups]) -> list[_Judged]:
         return [
-            _Judged.of(name, _counts(approved, bad, part), part, plan, generator)
+            _Judged.of(name, _resampled(_counts(approved, bad, part), plan, generator), part, plan)
             for name, part in parts.items()
         ]
 
@@ -199,10 +199,52 @@ def worst_group(
     nothing = np.zeros(len(approved), dtype=np.int8)
     return _lowest(
         [
-            _Judged.of(name, _counts(approved, nothing, part), part, plan, None)
+            _Judged.of(name, _counts(approved, nothing, part)[np.newaxis], part, plan)
             for name, part in groups.items()
         ]
     )
+
+
+def worst_ratio_gain(
+    approved: NDArray[np.bool_],
+    instead_of: NDArray[np.bool_],
+    groups: Mapping[str, Groups],
+    plan: FairnessPlan,
+    seed: int,
+) -> Interval | None:
+    """How much higher the lowest adverse-impact ratio is with one set of approvals than another.
+
+    The interval is that of a paired bootstrap: both sets are looked at on the same resamples of
+    rows. None when nothing can be judged.
+    """
+    columns = [part.codes for part in groups.values()]
+    every = np.column_stack([*columns, approved, instead_of])
+    cells, rows = np.unique(every, axis=0, return_counts=True)
+    draws = np.random.default_rng(seed).multinomial(
+        len(approved), rows / len(approved), size=plan.bootstrap_samples
+    )
+    stacked = np.vstack([rows, draws])
+    lowest = []
+    for decided in cells.T[-2:]:
+        judged = [
+            _Judged.of(name, _tally(stacked, codes, decided, len(part.names)), part, plan)
+            for (name, part), codes in zip(groups.items(), cells.T, strict=False)
+        ]
+        ratios = [one.ratios for column in judged for one in column.comparisons]
+        if not ratios:
+            return None
+        lowest.append(np.fmin.reduce(ratios))
+    return _within(lowest[0] - lowest[1])
+
+
+def _tally(
+    stacked: NDArray[np.int64], codes: NDArray[np.int64], approved: NDArray[np.int64], groups: int
+) -> FloatArray:
+    """Cells [1 + samples, cells] as counts [1 + samples, groups, 2, 2], all taken for good."""
+    counts = np.zeros((len(stacked), groups, 2, 2))
+    for column, (code, decision) in enumerate(zip(codes, approved, strict=True)):
+        counts[:, code, 0, decision] += stacked[:, column]
+    return counts
 
 
 def _approved(decisions: NDArray[np.object_]) -> NDArray[np.bool_]:
@@ -220,6 +262,15 @@ def _counts(approved: NDArray[np.bool_], bad: BadArray, groups: Groups) -> Float
     cells = 4 * groups.codes + 2 * bad + approved
     counts = np.bincount(cells, minlength=4 * len(groups.names))
     return counts.reshape(len(groups.names), 2, 2).astype(np.float64)
+
+
+def _resampled(
+    counts: FloatArray, plan: FairnessPlan, generator: np.random.Generator
+) -> FloatArray:
+    """The counts, and then those of each resample of as many rows [1 + samples, *counts]."""
+    rows = int(counts.sum())
+    draws = generator.multinomial(rows, counts.ravel() / rows, size=plan.bootstrap_samples)
+    return np.concatenate([counts[np.newaxis], draws.reshape(-1, *counts.shape)])
 
 
 @dataclass(frozen=True)
@@ -258,7 +309,7 @@ class _Comparison:
 
 @dataclass(frozen=True)
 class _Judged:
-    """A column with its counts, estimate and resamples stacked: rates are [1 + samples, groups]."""
+    """A column with the counts of its rows and its rates [1 + samples, groups], estimate first."""
 
     name: str
     groups: Groups
@@ -275,20 +326,13 @@ class _Judged:
         counts: FloatArray,
         groups: Groups,
         plan: FairnessPlan,
-        generator: np.random.Generator | None,
     ) -> "_Judged":
-        stacked = counts[np.newaxis]
-        if generator is not None:
-            rows = int(counts.sum())
-            shares = counts.ravel() / rows
-            draws = generator.multinomial(rows, shares, size=plan.bootstrap_samples)
-            stacked = np.concatenate([stacked, draws.reshape(-1, *counts.shape)])
         enough = (groups.rows >= plan.fewest_per_group) & groups.stated
         reference = groups.reference
         if reference is None or not enough[reference]:
             enough = np.zeros_like(enough)
-        rates = _Rates.of(stacked)
-        return cls(name, groups, counts, rates, reference, enough, plan.fewest_per_group)
+        rates = _Rates.of(counts)
+        return cls(name, groups, counts[0], rates, reference, enough, plan.fewest_per_group)
 
     @property
     def comparisons(self) -> list[_Comparison]:

@@ -129,7 +129,7 @@ def grid_search(
     )
     belongs = groups.train[worst.column].labels == worst.group
     candidates = _fit_grid(estimator, train.bad, belongs)
-    best = _least_disparate(fitted, candidates, validation, groups.validation, fairness)
+    best = _least_disparate(fitted, candidates, validation, groups.validation, fairness, plan.seed)
     if best is None:
         return fitted
     run = CrossValidation(
@@ -221,6 +221,7 @@ def _least_disparate(
     part: Part,
     groups: Mapping[str, Groups],
     fairness: FairnessPlan,
+    seed: int,
 ) -> _Estimator | None:
     """The estimator to take instead of the fitted model; None when the model itself is it."""
     models = {"as fitted": fitted.model}
@@ -229,7 +230,7 @@ def _least_disparate(
         Candidate(name, model.margin(part.features), _approved(model, part))
         for name, model in models.items()
     ]
-    found = compare_alternatives(candidates, "as fitted", part.bad, groups, fairness)
+    found = compare_alternatives(candidates, "as fitted", part.bad, groups, fairness, seed)
     if found.least_disparate in (None, "as fitted"):
         return None
     return estimators[int(found.least_disparate)]

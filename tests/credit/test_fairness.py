@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credit.fairness import audit, worst_group
+from credit.fairness import audit, worst_group, worst_ratio_gain
 from credit.groups import NOT_STATED, Groups
 from credit.plan import FairnessPlan
 
@@ -215,6 +215,38 @@ def test_intervals_hold_their_estimate_repeat_and_are_as_wide_as_theory_says():
     ratio = female.impact_ratio
     deviation = np.sqrt(0.45 / 550 + 0.34 / 660)
     assert np.log(ratio.high / ratio.low) == pytest.approx(2 * 1.96 * deviation, rel=0.06)
+
+
+def test_the_gain_between_two_sets_of_approvals_is_paired():
+    draw = np.random.default_rng(4)
+    groups = {
+        "sex": Groups(("m", "f"), draw.integers(0, 2, 800), ("m",)),
+        "age": Groups(("a", "b", "c"), draw.integers(0, 3, 800)),
+    }
+    one = draw.random(800) < 0.7 - 0.1 * groups["sex"].codes
+    other = one & (draw.random(800) < 1 - 0.3 * groups["sex"].codes)
+    gain = worst_ratio_gain(one, other, groups, plan(samples=1000), seed=1)
+    ratio_of_one, ratio_of_other = (
+        worst_group(each, groups, plan()).ratio.value for each in (one, other)
+    )
+    assert gain.value == pytest.approx(ratio_of_one - ratio_of_other, abs=1e-12)
+    gains = []
+    for _ in range(400):
+        rows_drawn = draw.integers(0, 800, 800)
+        resampled = {name: part[rows_drawn] for name, part in groups.items()}
+        ratios = [
+            worst_group(each[rows_drawn], resampled, plan()).ratio.value for each in (one, other)
+        ]
+        gains.append(ratios[0] - ratios[1])
+    np.testing.assert_allclose([gain.low, gain.high], np.quantile(gains, [0.025, 0.975]), atol=0.02)
+
+
+def test_the_same_approvals_gain_nothing_and_nobody_judged_has_no_gain():
+    approved = DECISIONS == "approve"
+    nothing = worst_ratio_gain(approved, approved, {"sex": SEX}, plan(), seed=1)
+    assert (nothing.value, nothing.low, nothing.high) == (0, 0, 0)
+    assert worst_ratio_gain(approved, approved, {"sex": SEX}, plan(fewest=99), seed=1) is None
+    assert worst_ratio_gain(approved, approved, {}, plan(), seed=1) is None
 
 
 def test_the_result_is_json_without_gaps_that_json_does_not_know():
