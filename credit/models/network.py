@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from credit.design import ScaledDesign
 from credit.expressions import FloatArray
 from credit.features import Features, Layout
 from credit.graph import Graph
 from credit.labels import BadArray
-from credit.models.design import FeatureTensors, ScaledDesign
+from credit.models.design import FeatureTensors, emit_scaled_design
 from credit.models.family import Family, Params
 
 LARGEST_BATCH = 512
@@ -67,7 +68,7 @@ class Network:
             )
             for position in range(len(self.layout.categories))
         ]
-        scaled = [self.design.emit(graph, features)] if self.layout.numbers else []
+        scaled = [emit_scaled_design(graph, self.design, features)] if self.layout.numbers else []
         signal = graph.concat([*scaled, *embedded])
         for layer in ("hidden_0", "hidden_1"):
             signal = graph.add("Relu", self._dense(graph, signal, layer))

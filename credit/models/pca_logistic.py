@@ -6,11 +6,12 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
+from credit.design import ScaledDesign
 from credit.expressions import FloatArray
 from credit.features import Features, Layout
 from credit.graph import Graph
 from credit.labels import BadArray
-from credit.models.design import FeatureTensors, ScaledDesign
+from credit.models.design import FeatureTensors, emit_scaled_design
 from credit.models.family import Family, Params
 
 
@@ -32,7 +33,7 @@ class PcaLogistic:
         return self.design.matrix(features) @ self.column_coefficients + self.intercept
 
     def emit(self, graph: Graph, features: FeatureTensors) -> str:
-        matrix = self.design.emit(graph, features)
+        matrix = emit_scaled_design(graph, self.design, features)
         coefficients = graph.constant(self.column_coefficients[:, np.newaxis])
         return graph.add(
             "Add", graph.add("MatMul", matrix, coefficients), graph.number(self.intercept)

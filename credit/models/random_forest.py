@@ -6,11 +6,12 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
+from credit.design import TreeDesign
 from credit.expressions import FloatArray
 from credit.features import Features, Layout
 from credit.graph import Graph
 from credit.labels import BadArray
-from credit.models.design import FeatureTensors, TreeDesign
+from credit.models.design import FeatureTensors, emit_tree_design
 from credit.models.family import Family, Params
 from credit.models.trees import Tree, emit_sum
 
@@ -29,7 +30,7 @@ class Forest:
         return np.asarray(self.classifier.predict_proba(self.design.matrix(features))[:, 1])
 
     def emit(self, graph: Graph, features: FeatureTensors) -> str:
-        return emit_sum(graph, self.design.emit(graph, features), self.trees(), "<=")
+        return emit_sum(graph, emit_tree_design(graph, self.design, features), self.trees(), "<=")
 
     def trees(self) -> list[Tree]:
         """The trees, leaf values divided by their number."""

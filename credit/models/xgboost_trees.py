@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import xgboost
 
+from credit.design import TreeDesign
 from credit.expressions import FloatArray
 from credit.features import Features, Layout
 from credit.graph import Graph
 from credit.labels import BadArray
-from credit.models.design import FeatureTensors, TreeDesign
+from credit.models.design import FeatureTensors, emit_tree_design
 from credit.models.family import Family, Params
 from credit.models.trees import Tree, emit_sum
 
@@ -32,7 +33,7 @@ class BoostedTrees:
     def emit(self, graph: Graph, features: FeatureTensors) -> str:
         learner = json.loads(self.booster.save_raw("json"))["learner"]
         trees = [_tree(tree) for tree in learner["gradient_booster"]["model"]["trees"]]
-        total = emit_sum(graph, self.design.emit(graph, features), trees, "<")
+        total = emit_sum(graph, emit_tree_design(graph, self.design, features), trees, "<")
         return graph.add("Add", total, graph.number(_base_log_odds(learner)))
 
 

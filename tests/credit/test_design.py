@@ -3,9 +3,10 @@
 import numpy as np
 import onnxruntime as ort
 
+from credit.design import ScaledDesign
 from credit.features import Features, Layout, NumberFeature
 from credit.graph import Graph
-from credit.models.design import FeatureTensors, ScaledDesign
+from credit.models.design import FeatureTensors, emit_scaled_design
 
 LAYOUT = Layout((NumberFeature("delay", (-9.0,), None), NumberFeature("income", (), None)), ())
 
@@ -41,7 +42,7 @@ def test_the_graph_computes_the_same_matrix():
     design = ScaledDesign.fit(LAYOUT, rows)
     graph = Graph()
     numbers = graph.input("numbers", ("rows", 2))
-    output = graph.named("matrix", design.emit(graph, FeatureTensors(numbers, "")))
+    output = graph.named("matrix", emit_scaled_design(graph, design, FeatureTensors(numbers, "")))
     session = ort.InferenceSession(graph.build(output, ("rows", 5)))
     (served,) = session.run(["matrix"], {"numbers": rows.numbers})
     np.testing.assert_allclose(served, design.matrix(rows), atol=1e-12)
