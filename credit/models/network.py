@@ -23,6 +23,7 @@ MOST_EPOCHS = 80
 PATIENCE = 6
 WATCHED_SHARE = 0.1
 WIDEST_EMBEDDING = 8
+LAYERS = ("hidden_0", "hidden_1", "log_odds")
 
 
 @cache
@@ -58,7 +59,7 @@ class Network:
         embedded = [
             graph.add(
                 "Gather",
-                graph.constant(self._weights(f"embedding_{position}")[0]),
+                graph.constant(self.weights(f"embedding_{position}")[0]),
                 graph.add(
                     "Squeeze",
                     graph.columns(features.codes, [position]),
@@ -70,15 +71,17 @@ class Network:
         ]
         scaled = [emit_scaled_design(graph, self.design, features)] if self.layout.numbers else []
         signal = graph.concat([*scaled, *embedded])
-        for layer in ("hidden_0", "hidden_1"):
+        *hidden, last = LAYERS
+        for layer in hidden:
             signal = graph.add("Relu", self._dense(graph, signal, layer))
-        return self._dense(graph, signal, "log_odds")
+        return self._dense(graph, signal, last)
 
     def _dense(self, graph: Graph, signal: str, layer: str) -> str:
-        kernel, bias = self._weights(layer)
+        kernel, bias = self.weights(layer)
         return graph.add("Gemm", signal, graph.constant(kernel), graph.constant(bias))
 
-    def _weights(self, layer: str) -> list[FloatArray]:
+    def weights(self, layer: str) -> list[FloatArray]:
+        """A layer's weights in double precision: vectors, or kernel and bias."""
         return [weights.astype(np.float64) for weights in self.model.get_layer(layer).get_weights()]
 
 

@@ -48,6 +48,7 @@ def _tree(estimator: DecisionTreeClassifier, trees: int) -> Tree:
         threshold=grown.threshold,
         missing_left=grown.missing_go_to_left.astype(bool),
         value=shares[:, 1] / shares.sum(axis=1) / trees,
+        cover=grown.weighted_n_node_samples,
     )
 
 

@@ -21,7 +21,7 @@ class Tree:
     """A binary tree; node 0 is the root, and a node without a left child (-1) is a leaf.
 
     A row goes left when its value passes the split against the threshold, or when it is missing
-    and `missing_left` says so.
+    and `missing_left` says so. `cover` is the weight of the training rows at a node.
     """
 
     left: NDArray[np.int64]
@@ -30,6 +30,7 @@ class Tree:
     threshold: FloatArray
     missing_left: NDArray[np.bool_]
     value: FloatArray
+    cover: FloatArray
 
 
 def emit_sum(graph: Graph, matrix: str, trees: Sequence[Tree], split: Split) -> str:

@@ -31,10 +31,15 @@ class BoostedTrees:
         return self.booster.predict(matrix, output_margin=True).astype(np.float64)
 
     def emit(self, graph: Graph, features: FeatureTensors) -> str:
+        base, trees = self.trees()
+        total = emit_sum(graph, emit_tree_design(graph, self.design, features), trees, "<")
+        return graph.add("Add", total, graph.number(base))
+
+    def trees(self) -> tuple[float, list[Tree]]:
+        """The base and the trees, as the booster's JSON has them."""
         learner = json.loads(self.booster.save_raw("json"))["learner"]
         trees = [_tree(tree) for tree in learner["gradient_booster"]["model"]["trees"]]
-        total = emit_sum(graph, emit_tree_design(graph, self.design, features), trees, "<")
-        return graph.add("Add", total, graph.number(_base_log_odds(learner)))
+        return _base_log_odds(learner), trees
 
 
 def _tree(tree: dict[str, Any]) -> Tree:
@@ -46,6 +51,7 @@ def _tree(tree: dict[str, Any]) -> Tree:
         threshold=conditions,
         missing_left=np.array(tree["default_left"], dtype=bool),
         value=conditions,
+        cover=np.array(tree["sum_hessian"], dtype=np.float64),
     )
 
 
