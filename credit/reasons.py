@@ -57,7 +57,7 @@ class ReasonModel:
         """
         try:
             return _read(unpack(content), schema)
-        except (ValueError, KeyError, IndexError, TypeError, BadZipFile) as error:
+        except (ValueError, KeyError, IndexError, TypeError, EOFError, BadZipFile) as error:
             raise PackageError(
                 f"the reason model cannot be read ({error!r}); fetch the package anew"
             ) from None
