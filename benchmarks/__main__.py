@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import latency, orchestration, quality, throughput
+from benchmarks import latency, orchestration, quality, reasons, throughput
 from benchmarks.benchmark import Benchmark, BenchmarkError, Options
 from benchmarks.report import RESULTS, write_page, write_result
 from configs.settings import load_settings
@@ -15,6 +15,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     quality.BENCHMARK,
     orchestration.BENCHMARK,
     latency.BENCHMARK,
+    reasons.BENCHMARK,
     throughput.BENCHMARK,
 )
 

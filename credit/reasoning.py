@@ -25,7 +25,7 @@ from credit.treeshap import Ensemble
 
 MOST_UNEXPLAINED = 1e-6
 BACKGROUND_ROWS = 32
-CENTRE_ROWS = 500
+CENTRE_ROWS = 1000
 CHECKED_ROWS = 200
 STEPS = 20
 
@@ -44,7 +44,7 @@ def build_reason_model(
 
     `approved` are rows of the training and validation parts that the policy approves; `training`
     are the raw fields of the training part, for the steps of recourse. Contributions are centred
-    on 500 of the approved, evenly spaced by margin, and a network's background is 32 of them.
+    on 1,000 of the approved, evenly spaced by margin, and a network's background is 32 of them.
 
     Raises:
         TrainingError: a feature has no reason text, or nobody was approved.

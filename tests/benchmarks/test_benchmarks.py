@@ -8,7 +8,7 @@ import pytest
 import typer
 from rich.console import Console
 
-from benchmarks import latency, orchestration, quality, throughput
+from benchmarks import latency, orchestration, quality, reasons, throughput
 from benchmarks.__main__ import BENCHMARKS, run
 from benchmarks.benchmark import Benchmark, BenchmarkError, Options, Result
 from benchmarks.machine import circumstances
@@ -79,6 +79,14 @@ def test_latency_times_single_calls_and_batches(options: Options, tmp_path: Path
     check(latency.BENCHMARK, result, tmp_path / "results")
     p50, p99 = (result[f"{FAMILY}_{p}_microseconds"] for p in ("p50", "p99"))
     assert 0 < p50 <= p99
+
+
+def test_reasons_times_single_calls_and_a_batch(options: Options, tmp_path: Path) -> None:
+    result = reasons.measure(options, DATASET, [FAMILY], calls=20)
+    check(reasons.BENCHMARK, result, tmp_path / "results")
+    p50, p99 = (result[f"{FAMILY}_{p}_milliseconds"] for p in ("p50", "p99"))
+    assert 0 < p50 <= p99
+    assert result[f"{FAMILY}_repeats"] == 1
 
 
 def test_script_and_flow_make_the_same_models(tmp_path: Path) -> None:
