@@ -21,7 +21,7 @@ from credit.features import Applications, FeatureMap, Features, Layout, NumberFe
 from credit.models import FAMILIES
 from credit.models.family import Model
 from credit.npz import pack, ragged, split_ragged, unpack
-from credit.package import Package, PackageError, Provenance
+from credit.package import PackageError
 from credit.reasoning import build_reason_model, check_reason_model
 from credit.reasons import ReasonModel
 from credit.scoring import Scorer
@@ -79,12 +79,11 @@ def fit(name, development, approved) -> Fitted:
     model = family.fit(train.features, train.bad, feature_map.layout, params, 1)
     calibrator = calibrate(model.margin(train.features), train.bad, family.scale, 10_000)
     graph = export(feature_map, model, calibrator)
-    nothing = Provenance("", "", "", "", {})
     content = build_reason_model(model, feature_map, approved, train.applications)
     return Fitted(
         model,
         calibrator,
-        Scorer(Package.build(awkward.SCHEMA, name, graph, nothing)),
+        Scorer(awkward.SCHEMA, graph),
         content,
         ReasonModel.from_bytes(content, awkward.SCHEMA),
     )
