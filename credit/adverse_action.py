@@ -10,8 +10,9 @@ from credit.reasons import ReasonModel
 from credit.spec import Frozen, Schema
 
 MOST_REASONS = 4
-# What rounding may make of no improvement.
-LEAST_IMPROVEMENT = 1e-12
+# Neither order nor choice may hang on the last bits, which are another processor's own.
+DECIMALS = 9
+LEAST_IMPROVEMENT = 1e-9
 
 
 class ReasonText(Frozen):
@@ -25,7 +26,8 @@ class ReasonText(Frozen):
 class Reason(Frozen):
     """A factor that hurt.
 
-    `contribution` is what its features together add to the margin, compared with the approved.
+    `contribution` is what its features together add to the margin, compared with the approved,
+    rounded to 1e-9.
     `holds`: with them as is usual among the approved, the margin would be better.
     """
 
@@ -117,8 +119,7 @@ class _Factors:
     def of(cls, model: ReasonModel, features: Features) -> "_Factors":
         texts = reason_texts(model.schema)
         columns = [[model.names.index(name) for name in text.features] for text in texts]
-        contributions = model.contributions(features)
-        totals = np.column_stack([contributions[:, column].sum(axis=1) for column in columns])
+        totals = _totals(model.contributions(features), columns)
         named = [_candidates(row) for row in totals]
         rows = np.repeat(np.arange(len(named)), [len(each) for each in named])
         margin = model.margin(features)
@@ -144,6 +145,15 @@ class _Factors:
             )
             for factor, holds in chosen
         )
+
+
+def _totals(contributions: FloatArray, columns: list[list[int]]) -> FloatArray:
+    """Contributions [rows, factors], those of a factor added up one after the other."""
+    totals = np.zeros((len(contributions), len(columns)))
+    for factor, members in enumerate(columns):
+        for member in members:
+            totals[:, factor] += contributions[:, member]
+    return totals.round(DECIMALS)
 
 
 def _candidates(totals: FloatArray) -> list[int]:

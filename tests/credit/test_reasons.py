@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.datasets import load_spec, spec_names
-from credit.adverse_action import missing_texts
+from credit.adverse_action import missing_texts, reasons
 from credit.attribution import Network
 from credit.calibration import Calibrator, calibrate
 from credit.design import ScaledDesign
@@ -350,3 +350,15 @@ def test_reasons_need_none_of_what_training_needs():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reasons_are_the_same_alone_and_again(name, fitted, unseen):
+    model = fitted[name].reasons
+    features = model.features(unseen)[:60]
+    together = reasons(model, features)
+    assert reasons(model, features) == together
+    assert [reasons(model, features[row : row + 1])[0] for row in range(60)] == together
+    for given_reasons in together:
+        hurts = [reason.contribution > 0 for reason in given_reasons]
+        assert all(hurts) or len(given_reasons) == 1
