@@ -4,9 +4,10 @@ Contributions come from the reason model of the model that decides, never from a
 are on the scale of its margin (log-odds, or probability for the forest) and rise with risk.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from credit.values import level_name, special_name, value_text
 MOST_RESIDUAL = 1e-6
 LEAST_VIOLATION = 1e-9
 AGREEMENT_TOP = 5
+TOP = 8
 
 
 class ExplanationError(ValueError):
@@ -198,23 +200,143 @@ def additive_contributions(reasons: Reasons, features: Features) -> tuple[FloatA
     Raises:
         ExplanationError: base plus contributions miss a margin by more than 1e-6, or are no number.
     """
-    raise NotImplementedError
+    contributions = reasons.contributions(features)
+    gaps = np.abs(reasons.base + contributions.sum(axis=1) - reasons.margin(features))
+    residual = float(gaps.max(initial=0.0))
+    if not residual <= MOST_RESIDUAL:
+        raise ExplanationError(
+            f"contributions miss the margin by {residual:.2g} in row {int(gaps.argmax())}, at most "
+            f"{MOST_RESIDUAL:g} is allowed: they do not explain this model"
+        )
+    return contributions, residual
 
 
 def explain_globally(
-    reasons: Reasons, feature_map: FeatureMap, features: Features, top: int = 8
+    reasons: Reasons, feature_map: FeatureMap, features: Features, top: int = TOP
 ) -> GlobalExplanation:
-    """Importance of every feature over these rows; swarms and dependence of the `top` ones.
+    """Importance of every feature over these rows; swarms and dependences of the `top` ones.
 
     Raises:
         ExplanationError: the contributions do not add up.
     """
-    raise NotImplementedError
+    contributions, residual = additive_contributions(reasons, features)
+    columns = _columns(feature_map, features)
+    sizes = np.abs(contributions).mean(axis=0) if len(features) else np.zeros(len(columns))
+    strongest = np.argsort(-sizes, kind="stable")
+    total = sizes.sum()
+    return GlobalExplanation(
+        rows=len(features),
+        base=float(reasons.base),
+        residual=residual,
+        features=tuple(
+            FeatureImportance(
+                feature=columns[position].name,
+                importance=float(sizes[position]),
+                share=float(sizes[position] / total) if total > 0 else 0.0,
+                direction=columns[position].direction(contributions[:, position]),
+            )
+            for position in strongest
+        ),
+        swarms=tuple(
+            columns[position].swarm(contributions[:, position]) for position in strongest[:top]
+        ),
+        dependences=tuple(
+            columns[position].dependence(contributions[:, position]) for position in strongest[:top]
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One feature's values: ordinary ones in rows `ordinary`, all others by their name."""
+
+    name: str
+    unit: str
+    values: FloatArray
+    ordinary: NDArray[np.bool_]
+    names: NDArray[np.object_]
+
+    def direction(self, contributions: FloatArray) -> float | None:
+        return _rank_correlation(self.values[self.ordinary], contributions[self.ordinary])
+
+    def swarm(self, contributions: FloatArray) -> Swarm:
+        ranks = np.full(len(self.values), np.nan)
+        ranks[self.ordinary] = _relative_ranks(self.values[self.ordinary])
+        return Swarm(
+            feature=self.name,
+            contributions=tuple(contributions.tolist()),
+            ranks=tuple(None if np.isnan(rank) else rank for rank in ranks.tolist()),
+        )
+
+    def dependence(self, contributions: FloatArray) -> Dependence:
+        return Dependence(
+            feature=self.name,
+            unit=self.unit,
+            values=tuple(self.values[self.ordinary].tolist()),
+            contributions=tuple(contributions[self.ordinary].tolist()),
+            levels=self._levels(contributions),
+        )
+
+    def _levels(self, contributions: FloatArray) -> tuple[LevelEffect, ...]:
+        counts = Counter(self.names[~self.ordinary].tolist())
+        return tuple(
+            LevelEffect(
+                level=name,
+                rows=rows,
+                contribution=float(contributions[self.names == name].mean()),
+            )
+            for name, rows in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        )
+
+
+def _columns(feature_map: FeatureMap, features: Features) -> list[_Column]:
+    """Every feature in the order of the contributions."""
+    schema = feature_map.schema
+    columns = []
+    for number, values in zip(feature_map.layout.numbers, features.numbers.T, strict=True):
+        ordinary = is_ordinary(values, number)
+        names = np.full(len(values), "", dtype=object)
+        for row in np.flatnonzero(~ordinary):
+            names[row] = special_name(feature_map, number.name, float(values[row]))
+        columns.append(
+            _Column(number.name, schema.feature(number.name).unit, values, ordinary, names)
+        )
+    for position, category in enumerate(feature_map.layout.categories):
+        codes = features.codes[:, position]
+        levels = [level_name(feature_map, position, code) for code in range(category.codes)]
+        names = np.array(levels, dtype=object)[codes]
+        nowhere = np.zeros(len(codes), dtype=bool)
+        columns.append(_Column(category.name, "", codes.astype(np.float64), nowhere, names))
+    return columns
+
+
+def is_ordinary(values: FloatArray, number: NumberFeature) -> NDArray[np.bool_]:
+    """Which values [rows] are neither missing nor a special code."""
+    return ~np.isnan(values) & ~np.isin(values, number.special_codes)
+
+
+def _relative_ranks(values: FloatArray) -> FloatArray:
+    """Ranks from 0, the lowest, to 1; 0.5 where all are equal."""
+    ranks = rankdata(values, method="dense") - 1
+    return ranks / ranks.max() if ranks.max(initial=0) > 0 else np.full(len(values), 0.5)
+
+
+def _rank_correlation(one: FloatArray, other: FloatArray) -> float | None:
+    if len(one) < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return None
+    return float(spearmanr(one, other).statistic)
+
+
+def sample_rows(rows: int, most: int, seed: int) -> NDArray[np.int64]:
+    """At most `most` of so many rows, in ascending order; the same seed draws the same ones."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
 def choose_cases(
     probability: FloatArray,
-    decisions: NDArray[np.object_],
+    decisions: NDArray[Any],
     thresholds: tuple[float, float],
     most: int = 4,
 ) -> tuple[Case, ...]:
@@ -228,18 +350,98 @@ def choose_cases(
 
     Of equal rows the first is taken, and no row twice.
     """
-    raise NotImplementedError
+    approve_below, decline_above = thresholds
+    anything = np.ones(len(probability), dtype=bool)
+    wanted = [
+        ("Riskiest approved", decisions == "approve", -probability),
+        ("Safest declined", decisions == "decline", probability),
+        ("Nearest to the limit of approval", anything, np.abs(probability - approve_below)),
+    ]
+    if decline_above > approve_below:
+        distance = np.abs(probability - decline_above)
+        wanted.append(("Nearest to the limit of decline", anything, distance))
+    chosen: dict[int, Case] = {}
+    for title, allowed, rank in wanted:
+        open_to = [row for row in np.flatnonzero(allowed).tolist() if row not in chosen]
+        if open_to and len(chosen) < most:
+            row = open_to[int(np.argmin(rank[open_to]))]
+            chosen[row] = Case(
+                title=title,
+                row=row,
+                probability=float(probability[row]),
+                decision=str(decisions[row]),
+            )
+    return tuple(chosen.values())
 
 
 def explain_case(
     reasons: Reasons, lime: Lime, features: Features, case: Case, plan: LimePlan
 ) -> LocalExplanation:
-    """All contributions of one row, and the LIME table beside them.
+    """All contributions of one row of these features, and the LIME table beside them.
 
     Raises:
         ExplanationError: the contributions do not add up.
     """
-    raise NotImplementedError
+    row = features[case.row : case.row + 1]
+    contributions = additive_contributions(reasons, row)[0][0]
+    surrogate = lime.explain(reasons.margin, row, plan.samples, plan.seed)
+    names = _names(lime.feature_map)
+    values = [*row.numbers[0].tolist(), *row.codes[0].tolist()]
+    return LocalExplanation(
+        case=case,
+        base=float(reasons.base),
+        margin=float(reasons.margin(row)[0]),
+        contributions=tuple(
+            Contribution(
+                feature=names[position],
+                value=value_text(lime.feature_map, position, values[position]),
+                contribution=float(contributions[position]),
+            )
+            for position in _by_size(contributions)
+        ),
+        lime=_lime_table(names, surrogate, plan),
+        agreement=agreement(contributions, surrogate.effects),
+    )
+
+
+def _names(feature_map: FeatureMap) -> tuple[str, ...]:
+    return (*feature_map.schema.number_features, *feature_map.schema.category_features)
+
+
+def _by_size(values: FloatArray) -> list[int]:
+    return [int(position) for position in np.argsort(-np.abs(values), kind="stable")]
+
+
+def _lime_table(names: Sequence[str], surrogate: Surrogate, plan: LimePlan) -> LimeTable:
+    terms = tuple(
+        LimeTerm(
+            feature=names[position],
+            condition=surrogate.conditions[position],
+            weight=float(surrogate.weights[position]),
+            effect=float(surrogate.effects[position]),
+        )
+        for position in _by_size(surrogate.effects)[: plan.terms]
+    )
+    return LimeTable(terms=terms, fidelity=surrogate.fidelity, samples=plan.samples)
+
+
+def agreement(
+    contributions: FloatArray, effects: FloatArray, top: int = AGREEMENT_TOP
+) -> Agreement:
+    """Compare contributions with LIME's effects, [features] each.
+
+    >>> found = agreement(np.array([0.5, -0.3, 0.1]), np.array([0.4, 0.2, 0.1]), top=2)
+    >>> found.same_sign, round(found.rank_correlation, 6)
+    (0.5, 1.0)
+    """
+    strongest = [position for position in _by_size(contributions) if contributions[position] != 0]
+    strongest = strongest[:top]
+    same = np.sign(contributions[strongest]) == np.sign(effects[strongest])
+    return Agreement(
+        top=len(strongest),
+        same_sign=float(same.mean()) if strongest else None,
+        rank_correlation=_rank_correlation(np.abs(contributions), np.abs(effects)),
+    )
 
 
 def monotone_checks(
@@ -252,10 +454,55 @@ def monotone_checks(
 ) -> tuple[MonotoneCheck, ...]:
     """Move every feature with a declared direction over its training quantiles, all else held.
 
+    The sweep is one feature at a time, so a derived feature does not follow its operands: what is
+    checked is the model's own answer, in the space that it reads.
+
     Args:
         margin: the trained model's margin.
         training: rows that quantiles and the sample are taken from.
         rows: how many rows are moved, drawn with `seed`.
         steps: how many quantiles.
     """
-    raise NotImplementedError
+    moved = training[sample_rows(len(training), rows, seed)]
+    checks = []
+    for position, number in enumerate(feature_map.layout.numbers):
+        if number.monotone is None:
+            continue
+        column = training.numbers[:, position]
+        grid = _grid(column[is_ordinary(column, number)], steps)
+        steps_back = _steps_back(margin, moved, position, grid, number.monotone)
+        checks.append(
+            MonotoneCheck(
+                feature=number.name,
+                direction=number.monotone,
+                rows=len(moved),
+                violated=float((steps_back > LEAST_VIOLATION).mean()),
+                largest=float(steps_back.max(initial=0.0)),
+            )
+        )
+    return tuple(checks)
+
+
+def _grid(ordinary: FloatArray, steps: int) -> FloatArray:
+    """Distinct training values at evenly spaced quantiles, ascending."""
+    if len(ordinary) == 0:
+        return np.empty(0)
+    return np.unique(np.quantile(ordinary, np.linspace(0, 1, steps), method="inverted_cdf"))
+
+
+def _steps_back(
+    margin: Callable[[Features], FloatArray],
+    moved: Features,
+    position: int,
+    grid: FloatArray,
+    direction: Direction,
+) -> FloatArray:
+    """How far below an earlier point of its way each row's margin falls at most, [rows]."""
+    if len(grid) < 2:
+        return np.zeros(len(moved))
+    numbers = np.repeat(moved.numbers, len(grid), axis=0)
+    numbers[:, position] = np.tile(grid, len(moved))
+    path = margin(Features(numbers, np.repeat(moved.codes, len(grid), axis=0)))
+    path = path.reshape(len(moved), len(grid)) * (1 if direction == "increasing" else -1)
+    falls: FloatArray = np.maximum.accumulate(path, axis=1) - path
+    return np.asarray(falls.max(axis=1))

@@ -61,9 +61,7 @@ class Lime:
         """Cut training rows at the quartiles of their ordinary values."""
         edges = tuple(
             _quartiles(column, number.special_codes)
-            for number, column in zip(
-                feature_map.layout.numbers, training.numbers.T, strict=True
-            )
+            for number, column in zip(feature_map.layout.numbers, training.numbers.T, strict=True)
         )
         return cls(feature_map, training, edges, _bins(feature_map, edges, training))
 
