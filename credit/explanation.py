@@ -187,11 +187,11 @@ class MonotoneCheck(Frozen):
 
 @dataclass(frozen=True)
 class LimePlan:
-    """How LIME tables are made."""
+    """How LIME tables are made: applications drawn around a case, and conditions shown."""
 
-    samples: int
-    terms: int
     seed: int
+    samples: int = 5000
+    terms: int = 8
 
 
 def additive_contributions(reasons: Reasons, features: Features) -> tuple[FloatArray, float]:

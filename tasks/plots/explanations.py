@@ -64,8 +64,8 @@ def importance_plot(explanation: GlobalExplanation, most: int = 15) -> bytes:
     axes.margins(x=0.1, y=0.02)
     axes.xaxis.set_major_formatter(percent)
     meanings = {
-        ORANGE: "higher values raise risk",
-        BLUE: "higher values lower risk",
+        ORANGE: "higher values mostly raise risk",
+        BLUE: "higher values mostly lower risk",
         REFERENCE: "category, or no clear direction",
     }
     patches = [Patch(color=colour, label=label) for colour, label in meanings.items()]

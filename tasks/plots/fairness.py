@@ -35,7 +35,8 @@ def fairness_plot(columns: Sequence[ColumnAudit], least_ratio: float) -> bytes:
         figure, axes = single(title, "", "", (6.8, 2.4))
         return plain(figure, axes, "The data set names no protected column")
     rows = [len(column.groups) for column in columns]
-    longest = max(len(_label(group)) for column in columns for group in column.groups)
+    everyone = [group for column in columns for group in column.groups]
+    longest = max(len(_label(group)) for group in everyone)
     figure, grid = panels(
         title,
         (6.8, 0.9 + sum(0.3 * count + 0.5 for count in rows)),
@@ -47,8 +48,10 @@ def fairness_plot(columns: Sequence[ColumnAudit], least_ratio: float) -> bytes:
     )
     for axes, column in zip(grid[:, 0], columns, strict=True):
         _draw_column(axes, column, least_ratio)
-    highest = max(group.approval_rate.high for column in columns for group in column.groups)
-    grid[-1, 0].set_xlim(0, min(1.0, 1.02 * highest) or 1.0)
+    # Groups too small to judge have intervals that would squeeze the others together.
+    shown = [group for group in everyone if group.judged] or everyone
+    highest = max(group.approval_rate.high for group in shown)
+    grid[-1, 0].set_xlim(0, min(1.0, 1.05 * highest) or 1.0)
     grid[-1, 0].set_xlabel("Approval rate, 95% interval", fontsize=9)
     grid[-1, 0].xaxis.set_major_formatter(percent)
     return png(figure)
