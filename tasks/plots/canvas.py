@@ -48,8 +48,8 @@ def new_figure(
         title, x=0.012, y=top, ha="left", fontsize=11, fontweight="bold", color=INK
     )
     if note:
-        text.set_text(f"{title}\n")  # keeps the note's line free
-        below = 1 - 0.35 / size[1]
+        text.set(text=f"{title}\n", linespacing=1.5)  # keeps the note's line free
+        below = 1 - 0.33 / size[1]
         figure.text(0.012, below, note, ha="left", va="top", fontsize=SMALL, color=SOFT)
     return figure
 

@@ -158,7 +158,8 @@ def dependence_plot(explanation: GlobalExplanation, scale: str, most: int = 6) -
     figure, grid = panels(
         "How the most important inputs act",
         (9.6, 0.7 + 2.5 * rows),
-        note=f"Contribution to the margin ({scale}; upwards: riskier) by the input's value",
+        note=f"Contribution to the margin ({scale}; upwards: riskier) by the input's value; "
+        "the outermost 1% of values lie outside the view",
         shape=(rows, 3),
         room=Room(left=0.75, bottom=0.75, between=(0.25, 0.95)),
         sharey=True,

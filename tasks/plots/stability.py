@@ -28,7 +28,7 @@ LOOK, ACT = 0.10, 0.25
 
 
 def stability_plot(stability: Stability, most: int = 12) -> bytes:
-    """The score's bins in training and test rows, and the PSI of the columns that moved most."""
+    """Bins of the probability of default in training and test rows, and the columns' PSI."""
     figure = new_figure(
         "Stability between training and test rows",
         DOUBLE,
@@ -42,13 +42,20 @@ def stability_plot(stability: Stability, most: int = 12) -> bytes:
 
 
 def _draw_score(axes: Axes, shift: Shift) -> None:
-    style(axes, "Bin of the score, lowest first", "Share of rows", "y")
+    style(
+        axes,
+        "Tenth of the training rows by probability of default, lowest first",
+        "Share of rows",
+        "y",
+    )
     places = np.arange(1, len(shift.bins) + 1)
     axes.bar(
         places - 0.2, [each.reference for each in shift.bins], 0.4, color=FAINT, label="training"
     )
     axes.bar(places + 0.2, [each.current for each in shift.bins], 0.4, color=BLUE, label="test")
-    axes.set_title(f"Score: PSI {shift.psi:.3f}", loc="left", fontsize=9, color=INK)
+    axes.set_title(
+        f"Probability of default: PSI {shift.psi:.3f}", loc="left", fontsize=9, color=INK
+    )
     axes.set_xticks(places)
     axes.margins(y=0.2)
     axes.yaxis.set_major_formatter(percent)
@@ -111,7 +118,7 @@ def vintage_plot(vintages: Sequence[Vintage]) -> bytes:
     risk.yaxis.set_major_formatter(percent)
     legend(risk, loc="upper left", ncols=2)
     sizes = [vintage.score.psi for vintage in vintages]
-    style(psi, "", "PSI of the score", "y")
+    style(psi, "", "PSI of the probability", "y")
     psi.bar(places, sizes, width=0.6, color=[ORANGE if size >= LOOK else BLUE for size in sizes])
     psi.axhline(LOOK, color=REFERENCE, linestyle="--", linewidth=1)
     psi.set_ylim(0, max([1.2 * LOOK, *(1.1 * size for size in sizes)]))
