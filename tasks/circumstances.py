@@ -1,11 +1,11 @@
 """The circumstances of a run: who asked for it, and from which code."""
 
-import getpass
 import subprocess
 
 from prefect.runtime import deployment, flow_run
 
 from configs.settings import ROOT
+from services.people import user
 
 
 def run_id() -> str:
@@ -15,11 +15,7 @@ def run_id() -> str:
 
 def requester() -> str:
     """The user that runs the process, with the deployment that started the run if one did."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        user = "unknown"
-    return f"{user} ({deployment.name} deployment)" if deployment.name else user
+    return f"{user()} ({deployment.name} deployment)" if deployment.name else user()
 
 
 def git_commit() -> str | None:

@@ -1,42 +1,35 @@
 """Reading and writing the ledger. What is evidence is only ever added to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any
 from uuid import UUID
 
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, Select, insert, select
+from sqlalchemy import Connection, Engine, Select, insert, select, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from uuid_utils.compat import uuid7
 
 from services.ledger.database import connect, exclusive, upgrade
-from services.ledger.tables import deployments
-
-Action = Literal["deploy", "rollback"]
-
-
-class LedgerError(RuntimeError):
-    """The ledger cannot be opened, read or written; the message says why."""
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """One change of the model in production."""
-
-    id: UUID
-    at: datetime
-    dataset: str
-    digest: str
-    uri: str
-    family: str
-    action: Action
-    actor: str
-    reason: str
-    run_id: str | None
+from services.ledger.errors import LedgerError, PromotionError
+from services.ledger.history import named, previous
+from services.ledger.promotions import (
+    DIGITS,
+    add,
+    changed,
+    check_approver,
+    check_open,
+    decide,
+    lapse_stale,
+    select_all,
+    select_of_run,
+    select_one,
+)
+from services.ledger.records import ApiKey, Approval, Candidate, Deployment, Promotion, Role
+from services.ledger.tables import api_keys, deployments
 
 
 class Ledger:
@@ -70,9 +63,8 @@ class Ledger:
             LedgerError: the row could not be stored.
         """
         with self._reported(), exclusive(self._engine) as connection:
-            row = Deployment(
-                id=uuid7(),
-                at=_next_time(connection, dataset),
+            return _put_in_production(
+                connection,
                 dataset=dataset,
                 digest=digest,
                 uri=uri,
@@ -82,8 +74,173 @@ class Ledger:
                 reason=reason,
                 run_id=run_id,
             )
-            connection.execute(insert(deployments), asdict(row))
-        return row
+
+    def roll_back(self, leaving: Deployment, to: Deployment, actor: str, reason: str) -> Deployment:
+        """Put a package back in production that was there before.
+
+        Args:
+            leaving: what is in production.
+            to: what `rollback_target` found.
+            actor: who does it.
+            reason: why.
+
+        Raises:
+            PromotionError: something else is in production by now.
+        """
+        dataset = leaving.dataset
+        with self._reported(), exclusive(self._engine) as connection:
+            current = _newest(connection, dataset)
+            if current != leaving or to.dataset != dataset:
+                found = f"version {current.digest[:DIGITS]}" if current else "nothing"
+                raise PromotionError(
+                    f"{found} is in production of {dataset} by now, not version "
+                    f"{leaving.digest[:DIGITS]}; look again with `creditloop models`"
+                )
+            return _put_in_production(
+                connection,
+                dataset=dataset,
+                digest=to.digest,
+                uri=to.uri,
+                family=to.family,
+                action="rollback",
+                actor=actor,
+                reason=reason,
+                run_id=to.run_id,
+            )
+
+    def rollback_target(self, dataset: str, to: str | None = None) -> Deployment:
+        """What a rollback puts back: the model before the current one, or an earlier one by digest.
+
+        A model that was itself rolled back is never returned to unless it is named.
+
+        Raises:
+            PromotionError: there is nothing to go back to, or `to` begins no earlier digest.
+        """
+        history = self.history(dataset)
+        return named(history, to, dataset) if to else previous(history, dataset)
+
+    def request(
+        self,
+        candidate: Candidate,
+        verdict: Mapping[str, Any],
+        approval: Approval,
+        approval_days: float,
+    ) -> Promotion | None:
+        """Ask for a package to be put in production, under the verdict of the gates.
+
+        It is at once where approval is automatic and the verdict is `promote`; it waits for a
+        person otherwise, unless the gates refuse it. A run that asks again gets its first answer.
+
+        Args:
+            candidate: what asks.
+            verdict: a credit.promotion.Verdict as JSON, of which `overall` and `reason` count.
+            approval: whether the gates alone may let it in.
+            approval_days: how long it may wait for a person.
+
+        Returns:
+            The promotion, or None when that very package is in production already.
+
+        Raises:
+            LedgerError: it could not be stored.
+        """
+        with self._reported(), exclusive(self._engine) as connection:
+            known = select_of_run(connection, candidate.run_id)
+            if known:
+                return known
+            current, now = _newest(connection, candidate.dataset), datetime.now(UTC)
+            digest = current.digest if current else None
+            if digest == candidate.digest:
+                return None
+            promotion = add(connection, candidate, verdict, now, approval_days)
+            if promotion.outcome == "refuse":
+                return promotion
+            if digest != candidate.champion:
+                reason = changed(candidate.champion, digest)
+                return decide(connection, promotion, "lapse", None, reason, now)
+            if approval == "manual" or promotion.outcome != "promote":
+                return promotion
+            promotion = decide(connection, promotion, "approve", None, verdict["reason"], now)
+            _deploy_promoted(connection, promotion, f"{candidate.reason}; {verdict['reason']}")
+            return promotion
+
+    def approve(
+        self, promotion_id: UUID, key: ApiKey, reason: str, requester_may_approve: bool = False
+    ) -> Deployment:
+        """Let a waiting promotion into production: decision and deployment are one transaction.
+
+        A promotion that is approved already keeps its decision and its deployment.
+
+        Raises:
+            PromotionError: it does not wait, the champion has changed since, the key is revoked,
+                lacks the role or belongs to the requester.
+        """
+        with self._decision(promotion_id) as (connection, promotion, now):
+            if promotion.decision and promotion.decision.decision == "approve":
+                return _deployment_of(connection, promotion)
+            check_open(promotion, now)
+            _check_key(connection, key)
+            check_approver(promotion, key, requester_may_approve)
+            decide(connection, promotion, "approve", key, reason, now)
+            return _deploy_promoted(connection, promotion, reason, key.owner)
+
+    def reject(self, promotion_id: UUID, key: ApiKey, reason: str) -> Promotion:
+        """End a waiting promotion; the requester may do that to his own.
+
+        Raises:
+            PromotionError: it does not wait, or the key is revoked or lacks the role.
+        """
+        with self._decision(promotion_id) as (connection, promotion, now):
+            if promotion.decision and promotion.decision.decision == "reject":
+                return promotion
+            check_open(promotion, now)
+            _check_key(connection, key)
+            return decide(connection, promotion, "reject", key, reason, now)
+
+    def promotions(self, dataset: str | None = None) -> list[Promotion]:
+        """All promotions, or those of a data set, the newest first."""
+        with self._reported(), self._engine.connect() as connection:
+            return select_all(connection, dataset)
+
+    def promotion_of_run(self, run_id: str) -> Promotion | None:
+        """The promotion that a training run asked for."""
+        with self._reported(), self._engine.connect() as connection:
+            return select_of_run(connection, run_id)
+
+    def add_key(self, key_id: str, owner: str, roles: tuple[Role, ...], key_hash: str) -> ApiKey:
+        """Store a key."""
+        key = ApiKey(key_id, owner, roles, key_hash, datetime.now(UTC))
+        with self._reported(), exclusive(self._engine) as connection:
+            connection.execute(insert(api_keys), asdict(key))
+        return key
+
+    def list_keys(self) -> list[ApiKey]:
+        """All keys, the oldest first."""
+        query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
+        with self._reported(), self._engine.connect() as connection:
+            return [_read_key(row) for row in connection.execute(query).mappings()]
+
+    def find_key(self, key_id: str) -> ApiKey | None:
+        """The key of an id, revoked or not."""
+        with self._reported(), self._engine.connect() as connection:
+            return _find_key(connection, key_id)
+
+    def revoke_key(self, key_id: str) -> ApiKey:
+        """End a key; one that is revoked already keeps its time.
+
+        Raises:
+            LedgerError: there is no such key.
+        """
+        with self._reported(), exclusive(self._engine) as connection:
+            key = _find_key(connection, key_id)
+            if key is None:
+                raise LedgerError(f"there is no key {key_id}; `creditloop keys list` lists them")
+            if key.revoked_at is None:
+                connection.execute(
+                    update(api_keys)
+                    .where(api_keys.c.id == key_id)
+                    .values(revoked_at=datetime.now(UTC))
+                )
+            return _find_key(connection, key_id) or key
 
     def current(self, dataset: str) -> Deployment | None:
         """The newest deployment of a data set; raises LedgerError when it cannot be read."""
@@ -93,12 +250,22 @@ class Ledger:
     def history(self, dataset: str) -> list[Deployment]:
         """All deployments of a data set, the newest first."""
         with self._reported(), self._engine.connect() as connection:
-            rows = connection.execute(_newest_first(dataset)).mappings()
-            return [Deployment(**row) for row in rows]
+            return _history(connection, dataset)
 
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
+
+    @contextmanager
+    def _decision(self, promotion_id: UUID) -> Iterator[tuple[Connection, Promotion, datetime]]:
+        """A transaction to decide in; what is stale has lapsed for good before it begins."""
+        with self._reported():
+            with exclusive(self._engine) as connection:
+                promotion, now = select_one(connection, promotion_id), datetime.now(UTC)
+                current = _newest(connection, promotion.dataset)
+                lapse_stale(connection, promotion.dataset, current.digest if current else None, now)
+            with exclusive(self._engine) as connection:
+                yield connection, select_one(connection, promotion_id), datetime.now(UTC)
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
@@ -116,6 +283,59 @@ def open_ledger(url: str) -> Ledger:
         engine = connect(url)
         upgrade(engine)
     return Ledger(engine)
+
+
+def _put_in_production(connection: Connection, **what: Any) -> Deployment:
+    """Add a deployment, after which what was compared with the one before has lapsed."""
+    now = _next_time(connection, what["dataset"])
+    row = Deployment(id=uuid7(), at=now, **what)
+    connection.execute(insert(deployments), asdict(row))
+    lapse_stale(connection, row.dataset, row.digest, now)
+    return row
+
+
+def _deploy_promoted(
+    connection: Connection, promotion: Promotion, reason: str, approver: str | None = None
+) -> Deployment:
+    return _put_in_production(
+        connection,
+        dataset=promotion.dataset,
+        digest=promotion.digest,
+        uri=promotion.uri,
+        family=promotion.family,
+        action="deploy",
+        actor=promotion.requester,
+        reason=reason,
+        run_id=promotion.run_id,
+        promotion_id=promotion.id,
+        approver=approver,
+    )
+
+
+def _deployment_of(connection: Connection, promotion: Promotion) -> Deployment:
+    query = select(deployments).where(deployments.c.promotion_id == promotion.id)
+    return Deployment(**connection.execute(query).mappings().one())
+
+
+def _check_key(connection: Connection, key: ApiKey) -> None:
+    """Raise PromotionError unless the key may approve at this moment."""
+    known = _find_key(connection, key.id)
+    if known is None or known.revoked_at or "approve" not in known.roles:
+        raise PromotionError(f"key {key.id} of {key.owner} may not approve, or not any more")
+
+
+def _find_key(connection: Connection, key_id: str) -> ApiKey | None:
+    row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).mappings().first()
+    return _read_key(row) if row else None
+
+
+def _read_key(row: Mapping[Any, Any]) -> ApiKey:
+    return ApiKey(**{**row, "roles": tuple(row["roles"])})
+
+
+def _history(connection: Connection, dataset: str) -> list[Deployment]:
+    rows = connection.execute(_newest_first(dataset)).mappings()
+    return [Deployment(**row) for row in rows]
 
 
 def _newest_first(dataset: str) -> Select[tuple[object, ...]]:

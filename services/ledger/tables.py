@@ -3,16 +3,19 @@
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    JSON,
     CheckConstraint,
     Column,
     DateTime,
     Dialect,
+    ForeignKey,
     Index,
     MetaData,
     String,
     Table,
     Text,
     TypeDecorator,
+    UniqueConstraint,
     Uuid,
 )
 
@@ -61,6 +64,54 @@ deployments = Table(
     Column("actor", String(200), nullable=False),
     Column("reason", Text, nullable=False),
     Column("run_id", String(100)),
+    Column("promotion_id", Uuid, ForeignKey("promotions.id"), unique=True),
+    Column("approver", String(200)),
     CheckConstraint("action IN ('deploy', 'rollback')", name="known_action"),
     Index(None, "dataset", "at"),
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("dataset", String(100), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("uri", Text, nullable=False),
+    Column("family", String(100), nullable=False),
+    Column("run_id", String(100), nullable=False),
+    Column("requester", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("champion", String(64)),
+    Column("api_url", Text),
+    Column("outcome", String(20), nullable=False),
+    Column("verdict", JSON, nullable=False),
+    CheckConstraint("outcome IN ('promote', 'needs approval', 'refuse')", name="known_outcome"),
+    UniqueConstraint("run_id", "digest"),
+    Index(None, "dataset", "at"),
+)
+
+# One row ends a promotion, and there is no second: two approvals cannot both be stored.
+promotion_decisions = Table(
+    "promotion_decisions",
+    metadata,
+    Column("promotion_id", Uuid, ForeignKey("promotions.id"), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("decision", String(20), nullable=False),
+    Column("key_owner", String(200)),
+    Column("key_id", String(20), ForeignKey("api_keys.id")),
+    Column("reason", Text, nullable=False),
+    CheckConstraint("decision IN ('approve', 'reject', 'lapse')", name="known_decision"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(20), primary_key=True),
+    Column("owner", String(200), nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
 )
