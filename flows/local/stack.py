@@ -99,10 +99,25 @@ def _deploy(environment: Mapping[str, str], log: Path) -> None:
             )
         if done.returncode:
             raise ProcessError(f"`prefect {' '.join(command)}` failed; see {log}")
+    _limit_pool(environment["PREFECT_API_URL"])
+
+
+def _limit_pool(api: str) -> None:
+    """One run at a time. A suspended run does not count, so that others run while it waits.
+
+    The limit is the pool's: a worker with `--limit` dies when a suspended run is resumed while its
+    process still ends ("this borrower is already holding one of this CapacityLimiter's tokens").
+    """
+    try:
+        httpx.patch(
+            f"{api}/work_pools/{POOL}", json={"concurrency_limit": 1}, timeout=30
+        ).raise_for_status()
+    except httpx.HTTPError as error:
+        raise ProcessError(f"Prefect does not limit pool {POOL}: {error}") from None
 
 
 def _worker(logs: Path, environment: Mapping[str, str]) -> Server:
-    command = ["prefect", "worker", "start", "--pool", POOL, "--limit", "1"]
+    command = ["prefect", "worker", "start", "--pool", POOL]
     faster = {"PREFECT_WORKER_QUERY_SECONDS": "2"}
     return Server.start("worker", command, logs / "worker.log", "", {**environment, **faster})
 
