@@ -128,10 +128,95 @@ def serve(
 
 @app.command()
 def models(dataset: Dataset = None, json: Json = False) -> None:
-    """List what is in production, what ever was, and the packages that are kept."""
+    """List what is in production, what ever was or asked for it, and the packages that are kept."""
     from flows.commands.models import run
 
     run(dataset, json)
+
+
+@app.command()
+def promote(
+    promotion: Annotated[
+        str | None,
+        typer.Argument(help="A waiting promotion's id or its beginning; default: list them."),
+    ] = None,
+    why: Annotated[str | None, typer.Option(help="The reason; a decision needs one.")] = None,
+    reject: Annotated[
+        bool, typer.Option("--reject", help="Keep it out of production instead.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """List what waits for a person, or decide on it with an approve key.
+
+    The key comes from CREDITLOOP_KEY, a prompt or stdin. Who asked for a promotion cannot approve
+    it, unless the settings say so. Exits with 1 when the key or the promotion does not allow it.
+    """
+    from flows.commands.promote import run
+
+    run(promotion, why, reject, json)
+
+
+@app.command()
+def rollback(
+    why: Annotated[str, typer.Option(help="The reason, for the history.")],
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIGEST",
+            help="A digest that was in production, or its beginning; default: the one before.",
+        ),
+    ] = None,
+    dataset: Dataset = None,
+    json: Json = False,
+) -> None:
+    """Put the model before the current one back in production, at once.
+
+    Exits with 1 when there is none or its package does not verify.
+    """
+    from flows.commands.rollback import run
+
+    run(dataset, why, to, json)
+
+
+keys = typer.Typer(
+    help="API keys of people and jobs. From the first admin key on, only admins make and end them.",
+    no_args_is_help=True,
+)
+app.add_typer(keys, name="keys")
+
+
+@keys.command("create")
+def create_key(
+    owner: Annotated[str, typer.Option(help="The person's user name, or the job's name.")],
+    role: Annotated[
+        list[str],
+        typer.Option(metavar="ROLE", help="score, outcome, review, approve, monitor or admin."),
+    ],
+    json: Json = False,
+) -> None:
+    """Make a key and print it, this once."""
+    from flows.commands.keys import create
+
+    create(owner, role, json)
+
+
+@keys.command("list")
+def list_keys(json: Json = False) -> None:
+    """List all keys with their owners and roles."""
+    from flows.commands.keys import show
+
+    show(json)
+
+
+@keys.command("revoke")
+def revoke_key(
+    key: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` has it.")],
+    json: Json = False,
+) -> None:
+    """End a key for good."""
+    from flows.commands.keys import revoke
+
+    revoke(key, json)
 
 
 @app.command()

@@ -130,6 +130,27 @@ def name_champion(dataset: str, version: str, settings: Settings) -> None:
     open_store(settings).set_registered_model_alias(_model_name(dataset), CHAMPION, version)
 
 
+def follow_ledger(dataset: str, digest: str, settings: Settings) -> str | None:
+    """Point the alias `champion` at the version that carries a package.
+
+    Returns:
+        The version, or None when MLflow has none with that package, and the alias stays.
+
+    Raises:
+        TrackingError: MLflow does not answer, or does not let us.
+    """
+    if not settings.tracking_url and not (settings.home / "mlflow.db").is_file():
+        return None  # nothing was ever tracked, and a store takes seconds to make
+    client, name = open_store(settings), _model_name(dataset)
+    try:
+        version = _version_of(client, name, digest)
+        if version is not None:
+            client.set_registered_model_alias(name, CHAMPION, version)
+    except MlflowException as error:
+        raise TrackingError(without_credentials(str(error).partition("\n")[0])) from None
+    return version
+
+
 @task(
     name="track evaluation",
     task_run_name="track evaluation of {record.dataset}",
@@ -220,6 +241,10 @@ def _registered_version(client: MlflowClient, name: str, digest: str) -> str | N
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+    return _version_of(client, name, digest)
+
+
+def _version_of(client: MlflowClient, name: str, digest: str) -> str | None:
     versions = client.search_model_versions(f"name = '{name}'")
     return next((str(v.version) for v in versions if v.tags.get(DIGEST) == digest), None)
 

@@ -26,6 +26,7 @@ KNOWN_ERRORS: dict[str, dict[str, int]] = {
     "flows.commands.errors": {"UsageError": MISUSED},
     "credit.package": {"PackageError": NO},
     "services.ledger": {"LedgerError": NO},
+    "services.keys": {"KeyRefusedError": NO},
     "services.model": {"NoModelError": NO},
     "services.serve": {"ServiceError": NO},
     "services.bento": {"BentoError": NO},

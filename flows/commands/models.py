@@ -1,6 +1,6 @@
 """creditloop models."""
 
-from dataclasses import asdict
+from datetime import UTC, datetime
 
 from rich.table import Table
 
@@ -8,27 +8,33 @@ from configs.settings import Settings, load_settings
 from credit.package import PackageError
 from flows.commands.console import print_json, stdout
 from flows.commands.datasets import dataset_name
+from flows.commands.rows import plain_deployment, plain_promotion
 from flows.packages import kept_digests
-from services.ledger import Deployment, open_ledger
+from services.ledger import Deployment, Promotion, open_ledger
 from services.model import VERSION_DIGITS
 from services.packages import read_package
 
 
 def run(dataset: str | None, json: bool) -> None:
-    """Show deployments of a data set, the newest first, and all packages."""
+    """Show deployments and promotions of a data set, the newest first, and all packages."""
     settings = load_settings()
     name = dataset_name(dataset, settings)
     ledger = open_ledger(settings.ledger_uri)
     try:
-        history = ledger.history(name)
+        history, promotions = ledger.history(name), ledger.promotions(name)
     finally:
         ledger.close()
     packages = [_describe(settings, digest) for digest in kept_digests(settings)]
     if json:
-        deployments = [_plain(deployment) for deployment in history]
-        current = deployments[0] if deployments else None
+        deployments = [plain_deployment(deployment) for deployment in history]
         print_json(
-            {"dataset": name, "current": current, "history": deployments, "packages": packages}
+            {
+                "dataset": name,
+                "current": deployments[0] if deployments else None,
+                "history": deployments,
+                "promotions": [plain_promotion(promotion) for promotion in promotions],
+                "packages": packages,
+            }
         )
         return
     console = stdout()
@@ -38,6 +44,8 @@ def run(dataset: str | None, json: bool) -> None:
         console.print(
             f"No model of {name} is in production; run `creditloop train --dataset {name}`"
         )
+    if promotions:
+        console.print(_promotions_table(name, promotions))
     if packages:
         console.print(_packages_table(packages))
 
@@ -55,16 +63,10 @@ def _describe(settings: Settings, digest: str) -> dict[str, str]:
     }
 
 
-def _plain(deployment: Deployment) -> dict[str, object]:
-    return {
-        **asdict(deployment),
-        "id": str(deployment.id),
-        "at": deployment.at.isoformat(timespec="seconds"),
-    }
-
-
 def _history_table(name: str, history: list[Deployment]) -> Table:
-    table = Table("", "Since (UTC)", "Family", "Version", "By", "Why", title=f"{name}: production")
+    table = Table(
+        "", "Since (UTC)", "Family", "Version", "By", "Approver", "Why", title=f"{name}: production"
+    )
     for position, deployment in enumerate(history):
         table.add_row(
             "★" if position == 0 else "",
@@ -72,7 +74,27 @@ def _history_table(name: str, history: list[Deployment]) -> Table:
             deployment.family,
             deployment.digest[:VERSION_DIGITS],
             deployment.actor,
+            deployment.approver or "",
             deployment.reason,
+        )
+    return table
+
+
+def _promotions_table(name: str, promotions: list[Promotion]) -> Table:
+    table = Table(
+        "Asked (UTC)", "Family", "Version", "By", "State", "Why", title=f"{name}: asked for"
+    )
+    now = datetime.now(UTC)
+    for promotion in promotions:
+        decision = promotion.decision
+        table.add_row(
+            f"{promotion.at:%Y-%m-%d %H:%M}",
+            promotion.family,
+            promotion.digest[:VERSION_DIGITS],
+            promotion.requester,
+            promotion.state(now)
+            + (f" by {decision.key_owner}" if decision and decision.key_owner else ""),
+            decision.reason if decision else promotion.verdict["reason"],
         )
     return table
 
