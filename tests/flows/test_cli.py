@@ -17,7 +17,12 @@ from services.ledger import LedgerError
 from tests.flows.command import creditloop, creditloop_here
 from tests.flows.conftest import DATASET
 
-COMMANDS = ("train", "evaluate", "score", "serve", "models", "spec", "doctor", "demo", "up")
+COMMANDS = (
+    *("train", "evaluate", "score", "serve", "models", "promote", "rollback", "keys"),
+    *("spec", "doctor", "demo", "up"),
+)
+LIGHT = ("flows.cli", "flows.commands.keys")
+SLIM = tuple(f"flows.commands.{name}" for name in ("serve", "score", "promote", "rollback"))
 SMALL = ROOT / "tests" / "flows" / "small.yaml"
 HEAVY = ("prefect", "mlflow", "sklearn", "xgboost", "tensorflow", "pandas", "bentoml")
 
@@ -30,9 +35,9 @@ def test_help_lists_every_command_at_once(tmp_path):
     assert all(command in outcome.out for command in COMMANDS)
 
 
-@pytest.mark.parametrize("module", ["flows.cli", "flows.commands.serve", "flows.commands.score"])
+@pytest.mark.parametrize("module", [*LIGHT, *SLIM])
 def test_nothing_heavy_is_loaded_before_it_is_needed(module):
-    allowed = {"pandas", "bentoml"} if module != "flows.cli" else set()
+    allowed = {"pandas", "bentoml"} if module not in LIGHT else set()
     script = f"import sys, {module}; print([m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
