@@ -171,12 +171,12 @@ class Ledger:
         A promotion that is approved already keeps its decision and its deployment.
 
         Raises:
-            PromotionError: it does not wait, the champion has changed since, the key is revoked,
-                lacks the role or belongs to the requester.
+            PromotionError: it does not wait, or was replaced since it was approved; the champion
+                has changed; the key is revoked, lacks the role or belongs to the requester.
         """
         with self._decision(promotion_id) as (connection, promotion, now):
             if promotion.decision and promotion.decision.decision == "approve":
-                return _deployment_of(connection, promotion)
+                return _still_in_production(connection, promotion)
             check_open(promotion, now)
             _check_key(connection, key)
             check_approver(promotion, key, requester_may_approve)
@@ -312,9 +312,15 @@ def _deploy_promoted(
     )
 
 
-def _deployment_of(connection: Connection, promotion: Promotion) -> Deployment:
-    query = select(deployments).where(deployments.c.promotion_id == promotion.id)
-    return Deployment(**connection.execute(query).mappings().one())
+def _still_in_production(connection: Connection, promotion: Promotion) -> Deployment:
+    """The deployment of an approved promotion; raises PromotionError when another followed it."""
+    current = _newest(connection, promotion.dataset)
+    if current is None or current.promotion_id != promotion.id:
+        raise PromotionError(
+            f"promotion {promotion.id} was approved, but another model is in production since; "
+            "`creditloop models` shows which"
+        )
+    return current
 
 
 def _check_key(connection: Connection, key: ApiKey) -> None:

@@ -142,6 +142,16 @@ def test_approving_twice_deploys_once(ledger, bob):
     assert ledger.history(DATASET) == [first]
 
 
+def test_an_approval_that_was_rolled_back_since_is_not_repeated(ledger, bob):
+    put(ledger, OLD)
+    promotion = ask(ledger, champion=OLD)
+    ledger.approve(promotion.id, bob, "fine")
+    back(ledger)
+    with pytest.raises(PromotionError, match="was approved, but another model is in production"):
+        ledger.approve(promotion.id, bob, "again")
+    assert ledger.current(DATASET).digest == OLD
+
+
 def test_approvals_at_the_same_moment_deploy_once(ledger, url, bob):
     promotion = ask(ledger)
     ledgers = [open_ledger(url) for _ in range(4)]
