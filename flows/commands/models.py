@@ -82,7 +82,7 @@ def _history_table(name: str, history: list[Deployment]) -> Table:
 
 def _promotions_table(name: str, promotions: list[Promotion]) -> Table:
     table = Table(
-        "Asked (UTC)", "Family", "Version", "By", "State", "Why", title=f"{name}: asked for"
+        "Asked (UTC)", "Family", "Version", "By", "State", "Why", title=f"{name}: promotions"
     )
     now = datetime.now(UTC)
     for promotion in promotions:
