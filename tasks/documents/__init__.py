@@ -1,0 +1,1 @@
+"""Documents of a model: model card, validation report and adverse-action table."""
