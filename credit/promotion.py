@@ -92,6 +92,7 @@ def judge(
     comparison: Comparison | None,
     least_impact_ratio: float,
     plan: PromotionPlan,
+    incomparable: str = "",
 ) -> Verdict:
     """Hold a challenger against the plan.
 
@@ -101,14 +102,16 @@ def judge(
 
     Args:
         challenger: what was measured of it.
-        comparison: champion against challenger; None only when nothing is in production.
+        comparison: champion against challenger; None when nothing is in production, or when it
+            cannot be compared.
         least_impact_ratio: the fairness plan's.
         plan: what is asked for.
+        incomparable: why what is in production cannot be compared; then a person decides.
     """
     return Verdict.of(
         (
             _least_auc(challenger.auc, plan.least_auc),
-            *_compared(comparison),
+            *_compared(comparison, incomparable),
             _within("calibration slope", challenger.calibration_slope, plan.calibration_slope),
             _within(
                 "calibration intercept",
@@ -133,7 +136,18 @@ def _least_auc(auc: Interval, least: float) -> Gate:
     )
 
 
-def _compared(comparison: Comparison | None) -> tuple[Gate, ...]:
+def _compared(comparison: Comparison | None, incomparable: str) -> tuple[Gate, ...]:
+    if incomparable:
+        return (
+            Gate(
+                name="champion",
+                passed=False,
+                value=None,
+                limit="non-inferior",
+                reason=f"the model in production cannot be compared with: {incomparable}",
+                person_may_overlook=True,
+            ),
+        )
     if comparison is None:
         return (
             Gate(

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.model_selection import StratifiedKFold
 
+from credit.design import TreeDesign
 from credit.expressions import FloatArray
 from credit.features import FeatureMap, Features, Layout
 from credit.groups import Groups
-from credit.models.design import TreeDesign
 from credit.spec import Frozen, Schema
 
 MOST_ROWS = 5000

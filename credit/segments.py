@@ -1,7 +1,7 @@
 """Error analysis: where predictions are off, what the bands catch, and which mistakes cost most."""
 
 from datetime import timedelta
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,10 @@ from credit.features import EPOCH, Applications, FeatureMap, Features
 from credit.labels import BadArray
 from credit.metrics import Interval
 from credit.plan import CostPlan
+from credit.policy import DECISIONS, Decision, DecisionArray
 from credit.spec import Column, Frozen, Schema
 from credit.tree_rules import Rule, leaves
 
-Decision = Literal["approve", "review", "decline"]
-DecisionArray: TypeAlias = NDArray[np.str_]
-
-DECISIONS: tuple[Decision, ...] = ("approve", "review", "decline")
 DEPTH = 3
 SMALLEST_SHARE = 0.03
 FEWEST_ROWS = 30

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeRegressor
 
+from credit.design import TreeDesign
 from credit.expressions import FloatArray
 from credit.features import FeatureMap, Features
-from credit.models.design import TreeDesign
 from credit.partition import code_labels, number_text, special_meanings
 
 MOST_DIGITS = 17

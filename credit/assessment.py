@@ -1,0 +1,155 @@
+"""Assessing a trained family: how it would decide, with which reasons, and for whom.
+
+Bands are chosen and reasons centred on validation rows; test rows only measure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from credit.adverse_action import Reason, ReasonQuality, reason_quality, reasons
+from credit.bands import choose_bands
+from credit.decisions import Decider, Decisions, Rules
+from credit.explanation import GlobalExplanation, MonotoneCheck, explain_globally, monotone_checks
+from credit.expressions import FloatArray
+from credit.fairness import FairnessAudit, audit
+from credit.features import Features
+from credit.groups import Groups
+from credit.impact import Impact, impact
+from credit.plan import DecisionPlan, EvaluationPlan, FairnessPlan
+from credit.policy import DecisionArray, Policy
+from credit.reasoning import ReasonCheck, build_reason_model, check_reason_model
+from credit.reasons import ReasonModel
+from credit.training import Development, Part, TrainedFamily
+
+# With fewer approved than this, "usual among the approved" is what the safest quarter has.
+FEWEST_APPROVED = 30
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """A part's rows as the business and the audit see them: exposure and groups of each [rows]."""
+
+    part: Part
+    exposure: FloatArray
+    groups: Mapping[str, Groups]
+
+
+@dataclass(frozen=True)
+class Assessor:
+    """What every family of a training is assessed on, and how far."""
+
+    development: Development
+    train: Portfolio
+    validation: Portfolio
+    test: Portfolio
+    decisions: DecisionPlan
+    fairness: FairnessPlan
+    evaluation: EvaluationPlan
+    bootstrap_samples: int
+    fewest_bads_for_isotonic: int
+    seed: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """One family's policy, reason model and what they do.
+
+    Attributes:
+        validation, test: decisions on those parts' rows.
+        reason_model: the package's bytes.
+        given: the reasons of a sample of declined test rows.
+    """
+
+    policy: Policy
+    validation: Decisions
+    test: Decisions
+    reason_model: bytes
+    reason_check: ReasonCheck
+    reason_quality: ReasonQuality
+    given: tuple[tuple[Reason, ...], ...]
+    impact: Impact
+    fairness: FairnessAudit
+    explanation: GlobalExplanation
+    monotone: tuple[MonotoneCheck, ...]
+
+
+def assess(trained: TrainedFamily, by: Assessor) -> Assessment:
+    """Choose a family's bands, build its reason model, and measure both on test rows.
+
+    Raises:
+        TrainingError: an input has no reason text, or the reason model and the model differ.
+        ExplanationError: contributions do not add up.
+    """
+    development, test = by.development, by.test
+    policy = _policy(trained, by)
+    decider = Decider(development.feature_map.schema, policy)
+    on_validation = decider(development.validation.applications, trained.validation)
+    on_test = decider(test.part.applications, trained.test)
+    content = build_reason_model(
+        trained.model,
+        development.feature_map,
+        _approved(trained, on_validation.decision, by),
+        development.train.applications,
+    )
+    reason_model = ReasonModel.from_bytes(content, development.feature_map.schema)
+    explained = spread(test.part.features, by.evaluation.explained_rows)
+    declined = spread(
+        test.part.features[on_test.decision == "decline"], by.evaluation.explained_rows
+    )
+    return Assessment(
+        policy=policy,
+        validation=on_validation,
+        test=on_test,
+        reason_model=content,
+        reason_check=check_reason_model(
+            reason_model, trained.calibrator, test.part.applications, trained.test
+        ),
+        reason_quality=reason_quality(reason_model, declined),
+        given=tuple(reasons(reason_model, declined)),
+        impact=impact(
+            on_test.decision,
+            test.part.bad,
+            test.exposure,
+            policy.costs,
+            by.bootstrap_samples,
+            by.seed,
+        ),
+        fairness=audit(on_test.decision, test.part.bad, test.groups, by.fairness, by.seed),
+        explanation=explain_globally(reason_model, development.feature_map, explained),
+        monotone=monotone_checks(
+            trained.model.margin,
+            development.feature_map,
+            development.train.features,
+            seed=by.seed,
+        ),
+    )
+
+
+def _policy(trained: TrainedFamily, by: Assessor) -> Policy:
+    part = by.validation.part
+    by_rule = Rules(by.development.feature_map.schema)(part.applications).decision
+    return choose_bands(part.bad, trained.validation, by.validation.exposure, by.decisions, by_rule)
+
+
+def _approved(trained: TrainedFamily, decision: DecisionArray, by: Assessor) -> Features:
+    """The validation rows that are approved, or the safest quarter where hardly any are."""
+    chosen: NDArray[np.bool_] = decision == "approve"
+    if chosen.sum() < FEWEST_APPROVED:
+        chosen = trained.validation <= np.quantile(trained.validation, 0.25)
+    return by.validation.part.features[chosen]
+
+
+def spread(features: Features, most: int) -> Features:
+    """At most so many rows, evenly spread over all.
+
+    >>> rows = Features(np.arange(10.0)[:, np.newaxis], np.empty((10, 0), dtype=np.int64))
+    >>> spread(rows, 3).numbers[:, 0].tolist()
+    [0.0, 4.0, 9.0]
+    """
+    if len(features) <= most:
+        return features
+    return features[np.linspace(0, len(features) - 1, most).astype(np.int64)]
