@@ -5,8 +5,9 @@ import numpy as np
 from configs.datasets import load_spec, resolve_source
 from configs.settings import load_settings
 from credit.labels import label
-from credit.package import Package, Provenance
+from credit.package import Contents, Package, Provenance
 from credit.plan import FamilyName, PresetName
+from credit.policy import Policy
 from credit.splits import in_fixed_order, split
 from credit.training import Development, TrainedFamily, prepare, train_family
 from credit.validation import validate
@@ -30,9 +31,11 @@ def train(family: FamilyName, preset: PresetName, development: Development) -> T
 
 
 def package_of(trained: TrainedFamily, development: Development) -> Package:
-    """A package that scores like the one of a training."""
-    unknown = Provenance("", "", "", "", {})
-    return Package.build(development.feature_map.schema, trained.family, trained.graph, unknown)
+    """A package that scores like the one of a training; it gives no reasons and has no card."""
+    plan = load_settings().decisions
+    policy = Policy(approve_below=0.2, decline_above=0.4, scale=plan.scale, costs=plan.costs)
+    contents, unknown = Contents(trained.graph, policy, b"", b"", b""), Provenance(*4 * ("",), {})
+    return Package.build(development.feature_map.schema, trained.family, contents, unknown)
 
 
 def raw_fields(development: Development, rows: int) -> list[dict[str, object]]:

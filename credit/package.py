@@ -14,12 +14,18 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from credit.policy import Policy
 from credit.spec import Frozen, Schema
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "MANIFEST.json"
 GRAPH = "model.onnx"
 SCHEMA = "schema.json"
+POLICY = "policy.json"
+REASONS = "reasons.npz"
+CARD = "model_card.html"
+CARD_DATA = "model_card.json"
+REQUIRED = (GRAPH, SCHEMA, POLICY, REASONS, CARD, CARD_DATA)
 
 
 class PackageError(ValueError):
@@ -29,7 +35,7 @@ class PackageError(ValueError):
 class Manifest(Frozen):
     """What a package holds and what it was made from. All values but `files` name inputs."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     dataset: str
     family: str
     training_data: str
@@ -52,15 +58,40 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Contents:
+    """What a package is made of beside its schema.
+
+    graph: raw fields to probability of default, as ONNX.
+    reasons: the reason model, as `credit.reasoning.build_reason_model` wrote it.
+    card, card_data: the model card as HTML and its evidence as JSON.
+    """
+
+    graph: bytes
+    policy: Policy
+    reasons: bytes
+    card: bytes
+    card_data: bytes
+
+
+@dataclass(frozen=True)
 class Package:
     """A verified package: file name -> bytes, the manifest included."""
 
     files: Mapping[str, bytes]
 
     @classmethod
-    def build(cls, schema: Schema, family: str, graph: bytes, provenance: Provenance) -> "Package":
+    def build(
+        cls, schema: Schema, family: str, contents: Contents, provenance: Provenance
+    ) -> "Package":
         """Put a package together."""
-        files = {GRAPH: graph, SCHEMA: schema_json(schema)}
+        files = {
+            GRAPH: contents.graph,
+            SCHEMA: schema_json(schema),
+            POLICY: contents.policy.to_json(),
+            REASONS: contents.reasons,
+            CARD: contents.card,
+            CARD_DATA: contents.card_data,
+        }
         manifest = Manifest(
             dataset=schema.name,
             family=family,
@@ -122,14 +153,39 @@ class Package:
                 f"{SCHEMA}: {error.errors()[0]['msg']}; fetch the package anew"
             ) from None
 
+    @cached_property
+    def policy(self) -> Policy:
+        """The policy that applications are decided by."""
+        try:
+            return Policy.from_json(self.files[POLICY])
+        except ValidationError as error:
+            raise PackageError(
+                f"{POLICY}: {error.errors()[0]['msg']}; fetch the package anew"
+            ) from None
+
     @property
     def graph(self) -> bytes:
         """The ONNX graph."""
         return self.files[GRAPH]
 
+    @property
+    def reasons(self) -> bytes:
+        """The reason model."""
+        return self.files[REASONS]
+
+    @property
+    def card(self) -> bytes:
+        """The model card as HTML."""
+        return self.files[CARD]
+
+    @property
+    def card_data(self) -> bytes:
+        """The model card's evidence as JSON."""
+        return self.files[CARD_DATA]
+
     def _check_files(self) -> None:
         listed, present = self.manifest.files, self.files.keys() - {MANIFEST}
-        for name in sorted(listed.keys() | present | {GRAPH, SCHEMA}):
+        for name in sorted({*listed, *present, *REQUIRED}):
             if name not in present:
                 raise PackageError(f"{name} is missing from the package; fetch it anew")
             if name not in listed:

@@ -7,13 +7,12 @@ from prefect.runtime import flow_run
 from prefect.utilities.annotations import quote
 
 from configs.datasets import load_spec, resolve_source
-from configs.settings import load_settings
+from configs.settings import Settings, load_settings
 from credit.expressions import FloatArray
 from credit.features import from_frame
 from credit.labels import label
 from credit.metrics import evaluate
 from credit.package import Package
-from credit.plan import TrainingPlan
 from credit.scoring import Scorer
 from credit.spec import DatasetSpec
 from credit.splits import split
@@ -55,7 +54,7 @@ def evaluation(
     quarantine = quarantine_path(settings, spec.name, run_id())
     checked = check(quote(frame), package.schema, settings.training.most_rejected, quarantine)
     notes = _notes(package, spec)
-    record, plots = _judge(package, checked, settings.training, notes, whole=data is not None)
+    record, plots = _judge(package, checked, settings, notes, whole=data is not None)
     for warning in record.warnings:
         get_run_logger().warning("%s", warning)
     tracked = track_evaluation(quote(record), plots, settings)
@@ -73,13 +72,13 @@ def _notes(package: Package, spec: DatasetSpec) -> tuple[str, ...]:
 def _judge(
     package: Package,
     checked: CheckedRows,
-    plan: TrainingPlan,
+    settings: Settings,
     notes: tuple[str, ...],
     *,
     whole: bool,
 ) -> tuple[Evaluation, dict[str, bytes]]:
     """Score the rows and compare with what became of them."""
-    schema = package.schema
+    schema, plan = package.schema, settings.training
     labels = label(checked.rows, schema)
     used = (
         labels.matured if whole else split(checked.rows, labels, schema, plan.splits).part == "test"
@@ -109,7 +108,7 @@ def _judge(
         rows=len(bad),
         bad_rate=float(bad.mean()),
         metrics=evaluate(bad, probability, plan.bootstrap_samples, plan.seed),
-        warnings=training_warnings(package, checked.fingerprint, plan, whole=whole),
+        warnings=training_warnings(package, checked.fingerprint, settings, whole=whole),
         notes=notes,
     )
     return record, plots

@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import Literal
 
+from credit.impact import Impact
 from credit.metrics import Interval
 from credit.plan import FamilyName, PresetName
+from credit.policy import Policy
+from credit.promotion import Verdict
 from credit.spec import Frozen
 from services.model import VERSION_DIGITS
+from tasks.promotion import PromotionResult
 from tasks.record import Data, Evaluation, Fit, Tracked, Training
 
 
@@ -85,6 +89,13 @@ class MlflowResult(Frozen):
         )
 
 
+class Seconds(Frozen):
+    """How long a training took, and how much of that assessment, examination and documents."""
+
+    total: float
+    assessment: float
+
+
 class TrainingResult(Frozen):
     """What a training came to. The leaderboard is sorted by validation AUC."""
 
@@ -101,8 +112,14 @@ class TrainingResult(Frozen):
     notes: tuple[str, ...]
     mlflow: MlflowResult
     bento: str
+    policy: Policy
+    impact: Impact
+    fairness_score: float | None
+    verdict: Verdict
+    promotion: PromotionResult | None
+    documents: dict[str, Path]
     deployed: bool
-    seconds: float
+    seconds: Seconds
 
 
 class EvaluationResult(Frozen):
@@ -130,8 +147,8 @@ def training_result(
     tracked: Tracked,
     model_version: str,
     bento: str,
-    deployed: bool,
-    seconds: float,
+    promotion: PromotionResult | None,
+    seconds: Seconds,
 ) -> TrainingResult:
     """The public part of a training."""
     champion = training.champion
@@ -154,7 +171,13 @@ def training_result(
         notes=training.data.notes,
         mlflow=MlflowResult.of(tracked, model_version),
         bento=bento,
-        deployed=deployed,
+        policy=champion.assessment.policy,
+        impact=champion.assessment.impact,
+        fairness_score=champion.assessment.fairness.score,
+        verdict=training.verdict,
+        promotion=promotion,
+        documents=dict(training.documents),
+        deployed=promotion is not None and promotion.deployed,
         seconds=seconds,
     )
 

@@ -14,23 +14,33 @@ from threadpoolctl import threadpool_limits
 
 from configs.datasets import load_spec, resolve_source
 from configs.settings import Settings, SettingsError, load_settings
+from credit.assessment import Assessor
 from credit.labels import label
 from credit.leakage import leakage_warnings
-from credit.package import Package, Provenance
 from credit.plan import FamilyName, PresetName, TrainingPlan
 from credit.spec import DatasetSpec
-from credit.splits import Part, split
+from credit.splits import Part, PartArray, split
 from credit.training import SLOWEST_FIRST, Development, TrainedFamily, choose_champion, prepare
-from flows.results import TrainingResult, training_result
+from flows.assessment import Assessed, assess_all, assessor
+from flows.examination import Judged, judge_champion
+from flows.promotion import concluded, wait_for_decision
+from flows.promotion import promote as ask_for_production
+from flows.results import Seconds, TrainingResult, training_result
 from tasks.artifacts import publish_training
 from tasks.circumstances import requester, run_id
 from tasks.data import CheckedRows, check, quarantine_path, read
 from tasks.fitting import fit
-from tasks.plots import calibration_plot, roc_plot
+from tasks.promotion import candidate
 from tasks.provenance import provenance
-from tasks.publishing import attest, deploy, open_ledger_early, pack_bento, write_packages
+from tasks.publishing import (
+    attest,
+    open_ledger_early,
+    pack_bento,
+    write_documents,
+    write_packages,
+)
 from tasks.record import Data, Fit, Training
-from tasks.tracking import name_champion, open_store_early, register_champion, track_training
+from tasks.tracking import open_store_early, register_champion, track_training
 
 
 def _run_name() -> str:
@@ -70,22 +80,35 @@ def training(
     chosen = _choose(families, preset, settings.training)
     open_store_early(settings)
     open_ledger_early(settings)
+    decided = concluded(settings)
+    if decided:
+        return decided
     checked = _checked_rows(spec, data, settings)
-    development, described = _develop(checked, spec, settings.training)
-    fitted = _fit_all(chosen, preset, development, settings.training)
+    parts, development, described = _develop(checked, spec, settings.training)
     made_from = provenance(spec, settings, preset, chosen, checked.fingerprint)
-    record = _package(fitted, development, preset, made_from, described, settings)
-    plots = _plots(record, development)
-    tracked = track_training(quote(record), plots, settings)
+    by = assessor(checked.rows, parts, development, settings)
+    fitted = _fit_all(chosen, preset, by, settings.training)
+    fitted_at = time.monotonic()
+    assessed = assess_all(fitted, by, described, made_from)
+    champion = _champion(assessed)
+    test_rows = checked.rows[parts == "test"]
+    judged = judge_champion(champion, assessed, test_rows, by, preset, settings)
+    record = _record(assessed, champion, judged, preset, described, settings)
+    assessed_at = time.monotonic()
+    tracked = track_training(quote(record), judged.figures, settings)
     bento = pack_bento(quote(record.champion), settings)
     version = register_champion(quote(record), tracked, settings)
     attest(quote(record), tracked, version, bento, settings)
-    publish_training(quote(record), tracked, plots)
+    publish_training(quote(record), tracked, judged.figures)
+    asked = None
     if promote:
-        # The ledger decides what serves; MLflow follows, so it may lag behind but never lead.
-        deploy(quote(record), settings)
-        name_champion(record.dataset, version, settings)
-    return training_result(record, tracked, version, bento, promote, time.monotonic() - started)
+        wanted = candidate(record, judged.compared_with, settings)
+        asked = ask_for_production(wanted, judged.verdict, settings)
+    seconds = Seconds(total=time.monotonic() - started, assessment=assessed_at - fitted_at)
+    result = training_result(record, tracked, version, bento, asked, seconds)
+    if asked:
+        wait_for_decision(asked)
+    return result
 
 
 def _choose(
@@ -113,7 +136,7 @@ def _checked_rows(spec: DatasetSpec, data: str | None, settings: Settings) -> Ch
 
 def _develop(
     checked: CheckedRows, spec: DatasetSpec, plan: TrainingPlan
-) -> tuple[Development, Data]:
+) -> tuple[PartArray, Development, Data]:
     """Label, split, look for leaks, and turn rows into features."""
     labels = label(checked.rows, spec)
     parts = split(checked.rows, labels, spec, plan.splits)
@@ -132,13 +155,14 @@ def _develop(
     )
     for warning in described.warnings:
         get_run_logger().warning("%s", warning)
-    return prepare(checked.rows, labels.bad, parts.part, spec, plan), described
+    development = prepare(checked.rows, labels.bad, parts.part, spec, plan)
+    return parts.part, development, described
 
 
 def _fit_all(
     families: Sequence[FamilyName],
     preset: PresetName,
-    development: Development,
+    by: Assessor,
     plan: TrainingPlan,
 ) -> list[tuple[TrainedFamily, float]]:
     """Fit side by side, the slow ones first, so that no core waits for the last.
@@ -146,30 +170,42 @@ def _fit_all(
     Each has one thread for linear algebra: more would fight over the cores, and the last bits of
     a sum would depend on how many there are.
     """
-    arguments = (plan.presets[preset], quote(development), plan)
+    arguments = (plan.presets[preset], quote(by), plan)
     by_cost = sorted(families, key=SLOWEST_FIRST.index)
     with threadpool_limits(1):
         running = {family: fit.submit(family, *arguments) for family in by_cost}
         return [running[family].result() for family in families]
 
 
-def _package(
-    fitted: Sequence[tuple[TrainedFamily, float]],
-    development: Development,
+def _champion(assessed: Sequence[Assessed]) -> Assessed:
+    best = choose_champion([each.trained for each in assessed])
+    return next(each for each in assessed if each.trained is best)
+
+
+def _record(
+    assessed: Sequence[Assessed],
+    champion: Assessed,
+    judged: Judged,
     preset: PresetName,
-    made_from: Provenance,
     data: Data,
     settings: Settings,
 ) -> Training:
-    """Give every family its package."""
-    trained = [family for family, _ in fitted]
-    packages = [Package.build(data.dataset, each.family, each.graph, made_from) for each in trained]
-    paths = write_packages(quote(packages), settings)
+    """Store packages and documents, and put on record what was made."""
+    paths = write_packages(quote([each.package for each in assessed]), settings)
+    documents = write_documents(
+        quote(judged.documents), champion.package.digest, run_id(), settings
+    )
     fits = [
-        Fit(family, seconds, package.digest, path, _own_plots(family, development))
-        for (family, seconds), package, path in zip(fitted, packages, paths, strict=True)
+        Fit(
+            each.trained,
+            each.seconds,
+            each.assessment,
+            each.package.digest,
+            path,
+            each.figures,
+        )
+        for each, path in zip(assessed, paths, strict=True)
     ]
-    champion = choose_champion(trained)
     return Training(
         run_id=run_id(),
         preset=preset,
@@ -177,24 +213,7 @@ def _package(
         requester=requester(),
         data=data,
         fits=tuple(sorted(fits, key=lambda each: each.validation_auc, reverse=True)),
-        champion=next(each for each in fits if each.trained is champion),
+        champion=next(each for each in fits if each.digest == champion.package.digest),
+        verdict=judged.verdict,
+        documents=documents,
     )
-
-
-def _own_plots(trained: TrainedFamily, development: Development) -> dict[str, bytes]:
-    """What a family's run in MLflow shows."""
-    bad, title = development.test.bad, trained.title
-    return {
-        "roc": roc_plot(bad, {title: trained.test}, title),
-        "calibration": calibration_plot(bad, trained.test, title),
-    }
-
-
-def _plots(record: Training, development: Development) -> dict[str, bytes]:
-    """All families' ROC curves, and how honest the champion's probabilities are."""
-    bad, best = development.test.bad, record.champion.trained
-    curves = {each.trained.title: each.trained.test for each in record.fits}
-    return {
-        "roc": roc_plot(bad, curves, best.title),
-        "calibration": calibration_plot(bad, best.test, best.title),
-    }

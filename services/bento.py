@@ -20,7 +20,7 @@ from services.serve import SERVICE, service_environment
 NAME = "creditscorer"
 REQUIREMENTS = "requirements-serving.lock"
 # All that scoring imports from the domain; what training needs stays out of the image.
-DOMAIN = ("__init__", "expressions", "features", "package", "plan", "scoring", "spec")
+DOMAIN = ("__init__", "expressions", "features", "package", "plan", "policy", "scoring", "spec")
 CODE = (
     "configs/*.py",
     "configs/base.yaml",

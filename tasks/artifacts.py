@@ -15,6 +15,7 @@ from prefect.artifacts import (
 )
 from prefect.cache_policies import NO_CACHE
 
+from credit.assessment import Assessment
 from credit.metrics import Interval
 from services.model import VERSION_DIGITS
 from tasks.record import Data, Evaluation, Tracked, Training
@@ -35,6 +36,8 @@ METRIC_TITLES = {
     "calibration_intercept": "Calibration intercept",
 }
 LEADERBOARD_METRICS = ("auc", "ks", "brier")
+# What people look at first; MLflow keeps all.
+PLOTS = ("roc", "calibration", "importance", "profit", "fairness")
 
 
 @task(name="publish artifacts", cache_policy=NO_CACHE)
@@ -52,10 +55,20 @@ def publish_training(training: Training, tracked: Tracked, plots: Mapping[str, b
         description=f"{champion.trained.title} on the test rows, "
         f"package {champion.digest[:VERSION_DIGITS]}",
     )
+    create_table_artifact(
+        business_table(champion.assessment),
+        key=f"{dataset}-business",
+        description="What the champion's decisions would have meant for the test applications",
+    )
     create_markdown_artifact(
         data_text(training.data),
         key=f"{dataset}-data",
         description="Rows, warnings and notes",
+    )
+    create_markdown_artifact(
+        documents_text(training, tracked),
+        key=f"{dataset}-documents",
+        description="Model card, validation report, adverse-action table",
     )
     _publish_plots(dataset, plots)
     _publish_link(dataset, tracked)
@@ -106,6 +119,34 @@ def metrics_table(metrics: Mapping[str, Interval]) -> list[dict[str, str]]:
     ]
 
 
+def business_table(assessment: Assessment) -> list[dict[str, str]]:
+    """Policy, decisions, profit and fairness, a row each."""
+    policy, impact, fairness = assessment.policy, assessment.impact, assessment.fairness
+    bands = f"approve below {policy.approve_below:.4f}, decline from {policy.decline_above:.4f}"
+    facts = {
+        "Policy": f"{bands} ({policy.chosen})" if policy.chosen else bands,
+        "Approval rate": impact.approval_rate,
+        "Review rate": impact.review_rate,
+        "Bad rate of the approved": impact.bad_rate or "nothing is approved",
+        "Profit": impact.profit,
+        "Fairness score": "no group can be judged"
+        if fairness.score is None
+        else f"{fairness.score:.0f} of 100",
+        "Lowest adverse-impact ratio": fairness.worst or "no group can be judged",
+    }
+    return [{"What": name, "Value": str(value)} for name, value in facts.items()]
+
+
+def documents_text(training: Training, tracked: Tracked) -> str:
+    """Where the documents lie, in Markdown; with a tracking server, each is a link."""
+    return "\n".join(
+        f"- [{name}]({tracked.artifact_url(f'documents/{path.name}')})"
+        if tracked.url
+        else f"- {name}: `{path}`"
+        for name, path in training.documents.items()
+    )
+
+
 def data_text(data: Data) -> str:
     """Rows of each part, then warnings and notes, in Markdown."""
     return _text(rows_text(data.rows, data.bad_rates), data)
@@ -139,12 +180,13 @@ def _text(rows: str, data: Data | Evaluation) -> str:
 
 
 def _publish_plots(prefix: str, plots: Mapping[str, bytes]) -> None:
-    for name, content in plots.items():
-        create_image_artifact(
-            f"data:image/png;base64,{b64encode(content).decode()}",
-            key=f"{prefix}-{name}",
-            description=name,
-        )
+    for name in PLOTS:
+        if name in plots:
+            create_image_artifact(
+                f"data:image/png;base64,{b64encode(plots[name]).decode()}",
+                key=f"{prefix}-{name}",
+                description=name,
+            )
 
 
 def _publish_link(prefix: str, tracked: Tracked) -> None:

@@ -1,6 +1,7 @@
 """The circumstances of a run: who asked for it, and from which code."""
 
 import subprocess
+from datetime import UTC, date, datetime
 
 from prefect.runtime import deployment, flow_run
 
@@ -16,6 +17,11 @@ def run_id() -> str:
 def requester() -> str:
     """The user that runs the process, with the deployment that started the run if one did."""
     return f"{user()} ({deployment.name} deployment)" if deployment.name else user()
+
+
+def today() -> date:
+    """The day, in UTC."""
+    return datetime.now(UTC).date()
 
 
 def git_commit() -> str | None:

@@ -6,14 +6,16 @@ from time import monotonic
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from credit.assessment import Assessor
+from credit.mitigation import PartGroups, train_mitigated
 from credit.plan import FamilyName, Grid, Preset, TrainingPlan
 from credit.search import Trial
-from credit.training import Development, TrainedFamily, train_family
+from credit.training import TrainedFamily
 
 
 @task(name="fit family", task_run_name="fit {family}", cache_policy=NO_CACHE)
 def fit(
-    family: FamilyName, preset: Preset, development: Development, plan: TrainingPlan
+    family: FamilyName, preset: Preset, by: Assessor, plan: TrainingPlan
 ) -> tuple[TrainedFamily, float]:
     """Search, fit, calibrate, export and measure a family, with a log line for each trial.
 
@@ -36,7 +38,8 @@ def fit(
         )
 
     logger.info("%s: searching", family, extra={"family": family, "done": 0, "total": total})
-    trained = train_family(family, preset, development, plan, report)
+    groups = PartGroups(by.train.groups, by.validation.groups)
+    trained = train_mitigated(family, preset, by.development, groups, plan, by.fairness, report)
     seconds = monotonic() - started
     logger.info(
         "%s: test AUC %s in %.0f s",

@@ -6,7 +6,7 @@ from itertools import combinations
 
 from configs.settings import Settings, SettingsError
 from credit.package import Package, Provenance, canonical_json, sha256
-from credit.plan import FamilyName, PresetName, TrainingPlan
+from credit.plan import FamilyName, PresetName
 from credit.spec import DatasetSpec, Schema
 
 RUNTIME = ("numpy", "onnxruntime")
@@ -27,7 +27,7 @@ def provenance(
     return Provenance(
         training_data=training_data,
         spec=schema_sum(spec),
-        config=_config_sum(settings.training, preset, families),
+        config=_config_sum(settings, preset, families),
         lock=sha256(_lock(settings)),
         runtime={name: version(name) for name in RUNTIME},
     )
@@ -39,13 +39,13 @@ def schema_sum(schema: Schema) -> str:
 
 
 def training_warnings(
-    package: Package, fingerprint: str, plan: TrainingPlan, *, whole: bool
+    package: Package, fingerprint: str, settings: Settings, *, whole: bool
 ) -> tuple[str, ...]:
     """Why the package may have been trained on rows that it is to be measured on.
 
     Args:
         fingerprint: of the rows, validated by the package's schema.
-        plan: by which the test part was split off.
+        settings: by which the test part was split off.
         whole: whether all rows are used, not the test part alone.
     """
     manifest, reasons = package.manifest, []
@@ -54,7 +54,7 @@ def training_warnings(
         reasons.append("the file holds the data of the training")
     if not whole and not is_same:
         reasons.append("the data has changed since the training" + _kept_sides(package.schema))
-    if not whole and manifest.config not in _config_sums(plan):
+    if not whole and manifest.config not in _config_sums(settings):
         reasons.append("the training settings have changed since, and perhaps the split with them")
     return (f"These rows may have been trained on: {'; '.join(reasons)}.",) if reasons else ()
 
@@ -65,21 +65,26 @@ def _kept_sides(schema: Schema) -> str:
     return f" (only rows that kept their {schema.id} are sure to have kept their part)"
 
 
-def _config_sum(plan: TrainingPlan, preset: PresetName, families: Sequence[FamilyName]) -> str:
+def _config_sum(settings: Settings, preset: PresetName, families: Sequence[FamilyName]) -> str:
+    """The sum of the settings that a package's bytes depend on."""
+    plan = settings.training
     fits = plan.presets[preset]
     config = {
         "plan": plan.model_dump(mode="json", exclude={"presets"}),
         "folds": fits.folds,
         "families": {name: fits.families[name].model_dump(mode="json") for name in families},
+        "decisions": settings.decisions.model_dump(mode="json"),
+        "fairness": settings.fairness.model_dump(mode="json"),
+        "evaluation": settings.evaluation.model_dump(mode="json"),
     }
     return sha256(canonical_json(config))
 
 
-def _config_sums(plan: TrainingPlan) -> set[str]:
-    """The sums of all trainings that a plan allows: any families of any preset."""
+def _config_sums(settings: Settings) -> set[str]:
+    """The sums of all trainings that the settings allow: any families of any preset."""
     return {
-        _config_sum(plan, name, families)
-        for name, preset in plan.presets.items()
+        _config_sum(settings, name, families)
+        for name, preset in settings.training.presets.items()
         for number in range(1, len(preset.families) + 1)
         for families in combinations(preset.families, number)
     }

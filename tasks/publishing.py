@@ -1,6 +1,6 @@
 """Publishing what a training made: packages, attestation, Bento, deployment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,12 @@ from prefect.cache_policies import NO_CACHE
 from configs.settings import Settings
 from credit.package import Package
 from services.bento import build_bento
-from services.ledger import Deployment, open_ledger
+from services.ledger import open_ledger
+from services.model import VERSION_DIGITS
 from services.packages import read_package, write_attestation, write_package
 from tasks.circumstances import git_commit
+from tasks.documents.rendering import Document
+from tasks.files import OWNER, replacing
 from tasks.record import Fit, Tracked, Training
 
 
@@ -27,6 +30,22 @@ def open_ledger_early(settings: Settings) -> None:
 def write_packages(packages: Sequence[Package], settings: Settings) -> list[Path]:
     """Store packages, each whole or not at all."""
     return [write_package(settings.packages, package) for package in packages]
+
+
+@task(name="write documents", cache_policy=NO_CACHE)
+def write_documents(
+    documents: Mapping[str, Document], digest: str, run: str, settings: Settings
+) -> dict[str, Path]:
+    """Store the documents of a run as HTML and JSON; returns the HTML files by name.
+
+    Only the owner may read them: they show single decisions.
+    """
+    folder = settings.home / "documents" / f"{digest[:VERSION_DIGITS]}-{run}"
+    for name, document in documents.items():
+        for suffix, content in (("html", document.html), ("json", document.json)):
+            with replacing(folder / f"{name}.{suffix}", OWNER) as file:
+                file.write(content.decode())
+    return {name: folder / f"{name}.html" for name in documents}
 
 
 @task(name="write attestation", cache_policy=NO_CACHE)
@@ -47,6 +66,7 @@ def attest(
         "rejected": training.data.rejected,
         "warnings": list(training.data.warnings),
         "parity": champion.trained.parity,
+        "verdict": training.verdict.model_dump(mode="json"),
         "leaderboard": [_line(fit) for fit in training.fits],
     }
     name = f"{champion.digest}.{training.run_id}"
@@ -57,33 +77,6 @@ def attest(
 def pack_bento(champion: Fit, settings: Settings) -> str:
     """Build the image of the service that carries the champion; returns its tag."""
     return build_bento(read_package(champion.package, champion.digest), settings).tag
-
-
-@task(
-    name="deploy champion",
-    task_run_name="deploy {training.champion.family} for {training.dataset}",
-    cache_policy=NO_CACHE,
-    retries=2,
-    retry_delay_seconds=[1, 5],
-)
-def deploy(training: Training, settings: Settings) -> Deployment:
-    """Put the champion in production; the one that is there already stays without a new row."""
-    champion, ledger = training.champion, open_ledger(settings.ledger_uri)
-    try:
-        current = ledger.current(training.dataset)
-        if current and current.digest == champion.digest:
-            return current
-        return ledger.deploy(
-            training.dataset,
-            champion.digest,
-            champion.package.relative_to(settings.home).as_posix(),
-            champion.family,
-            training.requester,
-            f"champion of training {training.run_id} ({training.preset})",
-            training.run_id,
-        )
-    finally:
-        ledger.close()
 
 
 def _line(fit: Fit) -> dict[str, Any]:

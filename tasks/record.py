@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from credit.assessment import Assessment
 from credit.metrics import Interval
 from credit.plan import FamilyName, PresetName
+from credit.promotion import Verdict
 from credit.spec import DatasetSpec
 from credit.training import TrainedFamily
 
@@ -34,13 +36,15 @@ class Data:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted family, the package that carries it, and its plots by name, as PNG bytes.
+    """A fitted family, how it would decide, the package that carries it, and its plots.
 
     seconds: how long search, fit and measurement took.
+    plots: PNG bytes by name.
     """
 
     trained: TrainedFamily
     seconds: float
+    assessment: Assessment
     digest: str
     package: Path
     plots: Mapping[str, bytes]
@@ -63,7 +67,10 @@ class Fit:
 
 @dataclass(frozen=True)
 class Training:
-    """One training: its fits, by validation AUC from the highest down, and its circumstances."""
+    """One training: its fits, by validation AUC from the highest down, and its circumstances.
+
+    documents: the files of model card, validation report and adverse-action table, by name.
+    """
 
     run_id: str
     preset: PresetName
@@ -72,6 +79,8 @@ class Training:
     data: Data
     fits: tuple[Fit, ...]
     champion: Fit
+    verdict: Verdict
+    documents: Mapping[str, Path]
 
     @property
     def dataset(self) -> str:
@@ -110,3 +119,7 @@ class Tracked:
     run_id: str
     family_runs: Mapping[FamilyName, str]
     url: str
+
+    def artifact_url(self, path: str) -> str:
+        """The page that shows one of the run's artifacts."""
+        return f"{self.url}/artifacts/{path}"

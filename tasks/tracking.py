@@ -86,6 +86,9 @@ def track_training(training: Training, plots: Mapping[str, bytes], settings: Set
             ),
         )
         _log_plots(client, run_id, plots)
+        for document in training.documents.values():
+            client.log_artifact(run_id, str(document), "documents")
+            client.log_artifact(run_id, str(document.with_suffix(".json")), "documents")
         family_runs = {
             fit.family: _track_fit(client, experiment_id, run_id, fit, training)
             for fit in training.fits
@@ -116,18 +119,6 @@ def register_champion(training: Training, tracked: Tracked, settings: Settings) 
             tags={DIGEST: training.champion.digest, "family": training.champion.family},
         ).version
     return str(version)
-
-
-@task(
-    name="name champion",
-    task_run_name="name version {version} champion of {dataset}",
-    cache_policy=NO_CACHE,
-    retries=2,
-    retry_delay_seconds=[2, 10],
-)
-def name_champion(dataset: str, version: str, settings: Settings) -> None:
-    """Point the alias `champion` at a version, once the ledger has it in production."""
-    open_store(settings).set_registered_model_alias(_model_name(dataset), CHAMPION, version)
 
 
 def follow_ledger(dataset: str, digest: str, settings: Settings) -> str | None:

@@ -3,8 +3,23 @@
 import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 
-from credit.package import Package, Provenance
+from credit.package import Contents, Package, Provenance
+from credit.plan import CostPlan, ScalePlan
+from credit.policy import Policy
 from credit.spec import Schema
+
+POLICY = Policy(
+    approve_below=0.2,
+    decline_above=0.4,
+    scale=ScalePlan(base_score=600, base_odds=30, points_to_double=20),
+    costs=CostPlan(
+        loss_given_default=0.45,
+        margin=0.1,
+        review_cost=25,
+        review_accuracy=0.7,
+        review_capacity=0.15,
+    ),
+)
 
 SCHEMA = Schema.model_validate(
     {
@@ -109,4 +124,5 @@ def package(schema: Schema = SCHEMA, shift: float = -1.0, family: str = "woe_log
     provenance = Provenance(
         training_data="11" * 32, spec="22" * 32, config="33" * 32, lock="44" * 32, runtime={}
     )
-    return Package.build(schema, family, graph(schema, shift), provenance)
+    contents = Contents(graph(schema, shift), POLICY, b"reasons", b"<html></html>", b"{}")
+    return Package.build(schema, family, contents, provenance)

@@ -47,6 +47,38 @@ def tied(result: TrainingResult) -> list[str]:
     ]
 
 
+def business(result: TrainingResult) -> Table:
+    """What the champion's policy would have meant for the test applications."""
+    table = Table(
+        title="The champion's policy on the test applications",
+        title_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_header=False,
+    )
+    policy, impact = result.policy, result.impact
+    rows = {
+        "Bands": f"approve below a PD of {policy.approve_below:.4f}, "
+        f"decline from {policy.decline_above:.4f}",
+        "Approved": _share(impact.approval_rate),
+        "To review": _share(impact.review_rate),
+        "Bad rate of the approved": _share(impact.bad_rate) if impact.bad_rate else "–",
+        "Profit": f"{impact.profit.value:,.0f} "
+        f"({impact.profit.low:,.0f} to {impact.profit.high:,.0f})",
+        "Fairness score": f"{result.fairness_score:.0f} of 100"
+        if result.fairness_score is not None
+        else "no group is large enough to be judged",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
+
+
+def _share(interval: Interval) -> str:
+    return f"{interval.value:.1%} ({interval.low:.1%} to {interval.high:.1%})"
+
+
 def print_remarks(console: Console, warnings: Sequence[str], notes: Sequence[str]) -> None:
     """A line for each warning, then for each note."""
     for warning in warnings:

@@ -46,7 +46,7 @@ def train(
 
 def show(result: "TrainingResult") -> None:
     """The leaderboard, the rows, what to know of them, and what became of the champion."""
-    from flows.commands.tables import leaderboard, print_remarks, tied
+    from flows.commands.tables import business, leaderboard, print_remarks, tied
     from tasks.artifacts import rows_text
 
     console, champion = stdout(), result.champion
@@ -62,6 +62,18 @@ def show(result: "TrainingResult") -> None:
     reasons = f" ({rejected.share:.2%}), see {rejected.path}" if rejected.rows else ""
     console.print(f"Rows: {rows}; {rejected.rows:,} rejected{reasons}", soft_wrap=True)
     print_remarks(console, result.warnings, result.notes)
-    state = "in production" if result.deployed else "kept, not in production"
-    console.print(f"Champion: [bold]{champion.title}[/], version {champion.version}, {state}")
-    console.print(f"Package:  {result.package.path}", soft_wrap=True)
+    console.print(business(result))
+    console.print(f"Champion:  [bold]{champion.title}[/], version {champion.version}")
+    console.print(f"Verdict:   {_verdict(result)}", soft_wrap=True)
+    console.print(f"Package:   {result.package.path}", soft_wrap=True)
+    for name, path in result.documents.items():
+        console.print(f"{name.replace('-', ' ').capitalize()}: {path}", soft_wrap=True)
+
+
+def _verdict(result: "TrainingResult") -> str:
+    """What the gates say, and what became of the champion."""
+    from tasks.promotion import state_text
+
+    if result.promotion is None:
+        return f"{result.verdict.overall}: {result.verdict.reason}; kept, as --no-promote says"
+    return f"version {result.champion.version} {state_text(result.promotion)}"

@@ -2,9 +2,10 @@ import pytest
 
 from configs.datasets import load_spec
 from configs.settings import SettingsError, load_settings
-from credit.package import Package
+from credit.package import Contents, Package
 from credit.spec import FileSource
 from tasks.provenance import provenance, schema_sum, training_warnings
+from tests import tiny
 
 FAMILIES = ("woe_logistic", "xgboost")
 
@@ -46,7 +47,8 @@ def test_missing_lock_file(spec, tmp_path):
 
 
 def package_of(spec, settings):
-    return Package.build(spec, "xgboost", b"graph", made_from(spec, settings, ["xgboost"]))
+    contents = Contents(b"graph", tiny.POLICY, b"", b"", b"")
+    return Package.build(spec, "xgboost", contents, made_from(spec, settings, ["xgboost"]))
 
 
 def test_a_package_keeps_the_schema_whose_sum_it_names(spec):
@@ -57,16 +59,16 @@ def test_a_package_keeps_the_schema_whose_sum_it_names(spec):
 def test_test_part_of_the_training_raises_no_doubt(spec):
     settings = load_settings()
     package = package_of(spec, settings)
-    assert training_warnings(package, "data", settings.training, whole=False) == ()
+    assert training_warnings(package, "data", settings, whole=False) == ()
 
 
 def test_all_rows_of_the_training_do_and_those_of_another_file_do_not(spec):
     settings = load_settings()
     package = package_of(spec, settings)
-    assert training_warnings(package, "data", settings.training, whole=True) == (
+    assert training_warnings(package, "data", settings, whole=True) == (
         "These rows may have been trained on: the file holds the data of the training.",
     )
-    assert training_warnings(package, "other", settings.training, whole=True) == ()
+    assert training_warnings(package, "other", settings, whole=True) == ()
 
 
 def test_test_part_of_other_data_or_by_other_settings_raises_doubts(spec):
@@ -74,11 +76,13 @@ def test_test_part_of_other_data_or_by_other_settings_raises_doubts(spec):
     package = package_of(spec, settings)
     splits = settings.training.splits.model_copy(update={"salt": "other"})
     plan = settings.training.model_copy(update={"splits": splits})
-    (changed,) = training_warnings(package, "other", plan, whole=False)
+    (changed,) = training_warnings(
+        package, "other", settings.model_copy(update={"training": plan}), whole=False
+    )
     assert "the data has changed since the training, and which rows" in changed
     assert "the training settings have changed since" in changed
     named = package_of(spec.model_copy(update={"id": "loan"}), settings)
-    (changed,) = training_warnings(named, "other", settings.training, whole=False)
+    (changed,) = training_warnings(named, "other", settings, whole=False)
     assert changed == (
         "These rows may have been trained on: the data has changed since the training (only rows "
         "that kept their loan are sure to have kept their part)."
