@@ -18,6 +18,7 @@ from credit.metrics import Interval
 from credit.plan import CostPlan
 from credit.policy import DECIMALS, DecisionArray, IntegerArray
 from credit.spec import Frozen, Schema
+from credit.validation import RowsError
 
 BoolArray = NDArray[np.bool_]
 
@@ -99,7 +100,7 @@ def exposures(rows: pd.DataFrame, schema: Schema) -> FloatArray:
     """The amount at risk of each validated row: the spec's exposure column, or 1 without one.
 
     Raises:
-        ValueError: an exposure is missing or negative.
+        RowsError: an exposure is missing or negative.
 
     >>> schema = Schema.model_validate({"name": "tiny", "bad": {"target": "bad"},
     ...     "exposure": "amount", "columns": {"amount": {"type": "number", "unit": "EUR"}}})
@@ -112,7 +113,7 @@ def exposures(rows: pd.DataFrame, schema: Schema) -> FloatArray:
     amounts = np.where(np.isin(amounts, schema.special_codes(schema.exposure)), np.nan, amounts)
     wrong = int((~(amounts >= 0)).sum())
     if wrong:
-        raise ValueError(
+        raise RowsError(
             f"exposure column {schema.exposure!r} is missing or negative in {wrong:,} of "
             f"{len(rows):,} rows; give it missing_allowed: false and range: [0, null], or leave "
             "exposure out"

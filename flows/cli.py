@@ -62,16 +62,14 @@ def train(
     data: Data = None,
     promote: Annotated[
         bool,
-        typer.Option(
-            help="Replace the model in production, or only keep the champion.", show_default=True
-        ),
+        typer.Option(help="Ask for production, or only keep the champion.", show_default=True),
     ] = True,
     json: Json = False,
 ) -> None:
-    """Train all families on a data set, choose the champion and put it into production.
+    """Train all families on a data set, examine the champion and ask for production.
 
-    The champion is the best of this training. It replaces the model in production without being
-    compared with it: gates come with a later version. With --no-promote it is only kept.
+    The champion replaces the model in production when it passes the gates. Where only a person
+    may decide it waits for `creditloop promote`. Exits with 1 when the gates refuse it.
     """
     from flows.commands.train import run
 

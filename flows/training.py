@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import get_args
 
-from prefect import flow, get_run_logger
+from prefect import State, flow, get_run_logger
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
@@ -59,11 +59,11 @@ def training(
     families: list[FamilyName] | None = None,
     data: str | None = None,
     promote: bool = True,
-) -> TrainingResult:
-    """Train every family on a data set, choose the champion and put it in production.
+) -> TrainingResult | State[None]:
+    """Train every family on a data set, examine the champion and ask for production.
 
-    The champion is the best of this training. It replaces the model in production without being
-    compared with it; gates come with a later version.
+    The champion is the best of this training on validation rows. It replaces the model in
+    production when it passes the gates; where only a person may decide, it waits for one.
 
     Args:
         dataset: german-credit, lendingclub-2007-2011, taiwan-default, or the path of a spec;
@@ -71,8 +71,7 @@ def training(
         preset: How far to search. The quick one is for a first look, the full one for production.
         families: Which families to train; all of the preset unless some are named.
         data: A csv, csv.gz or parquet file, or a glob of parts, instead of the spec's source.
-        promote: Whether the champion replaces the model in production, without being compared
-            with it; otherwise it is only kept.
+        promote: Whether the champion asks for production; otherwise it is only kept.
     """
     started = time.monotonic()
     settings = load_settings()

@@ -4,13 +4,23 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
 from configs.datasets import load_spec
-from configs.settings import load_settings
+from configs.settings import Settings, load_settings
 from flows.commands.console import stderr, stdout
+from flows.commands.promote import approve_promotion, report
 from flows.commands.train import show, train
+from services.keys import create_key
+from services.ledger import open_ledger
+
+if TYPE_CHECKING:
+    from tasks.promotion import PromotionResult
+
+APPROVER = "demo committee"
+REASON = "a demonstration on sample data: nobody is turned down by it"
 
 NEXT_STEPS = """
 [bold]Where to look next[/]
@@ -30,7 +40,10 @@ def run(dataset: str | None) -> None:
     console.rule(f"1. Train five families on {dataset}", align="left")
     result = train(settings, dataset, "quick")
     show(result)
-    console.rule("2. Serve the champion and score an applicant of the test rows", align="left")
+    if result.promotion and result.promotion.state == "waiting":
+        console.rule("2. A person decides on what the gates leave to people", align="left")
+        _approve(result.promotion, settings)
+    console.rule("3. Serve the champion and score an applicant of the test rows", align="left")
     from flows.commands.applicants import test_applicant
     from services.serve import running_service
 
@@ -44,6 +57,19 @@ def run(dataset: str | None) -> None:
     console.print(f"{answer.status_code} {answer.reason_phrase}")
     console.print_json(data=answer.json())
     console.print(NEXT_STEPS.format(command=_command(), home=settings.home), soft_wrap=True)
+
+
+def _approve(waiting: "PromotionResult", settings: Settings) -> None:
+    """As `creditloop keys create` and `creditloop promote` do; the key is revoked at once."""
+    ledger = open_ledger(settings.ledger_uri)
+    try:
+        key = create_key(ledger, APPROVER, ("approve",)).key
+        stdout().print(f"The approve key {key.id} of the {APPROVER} lets the champion in:")
+        promotion = next(each for each in ledger.promotions() if each.id == waiting.id)
+        report(*approve_promotion(promotion, key, REASON, ledger, settings), json=False)
+        ledger.revoke_key(key.id)
+    finally:
+        ledger.close()
 
 
 def _command() -> str:

@@ -15,6 +15,9 @@ from services.ledger import ApiKey, Deployment, Ledger, Promotion, open_ledger
 from services.model import VERSION_DIGITS
 from services.packages import read_package
 
+# A promotion as decided, the deployment that followed, and a note for each that could not follow.
+Decided = tuple[Promotion, Deployment | None, list[str]]
+
 
 def run(promotion: str | None, why: str | None, reject: bool, json: bool) -> None:
     """List what waits, or decide on one of them."""
@@ -24,32 +27,43 @@ def run(promotion: str | None, why: str | None, reject: bool, json: bool) -> Non
         if promotion is None:
             _list(waiting(ledger.promotions()), json)
         else:
-            _decide(_find(ledger, promotion), _reason(why), reject, json, ledger, settings)
+            found, reason = _find(ledger, promotion), _reason(why)
+            key = authenticate(ledger, read_token(), "approve")
+            if reject:
+                report(*reject_promotion(found, key, reason, ledger, settings), json)
+            else:
+                report(*approve_promotion(found, key, reason, ledger, settings), json)
     finally:
         ledger.close()
 
 
-def _decide(
-    promotion: Promotion, why: str, reject: bool, json: bool, ledger: Ledger, settings: Settings
-) -> None:
-    key = authenticate(ledger, read_token(), "approve")
-    waited = waiting(ledger.promotions(promotion.dataset))
-    deployment = None
-    if reject:
-        ledger.reject(promotion.id, key, why)
-    else:
-        deployment = _approve(promotion, key, why, ledger, settings)
-    notes = follow(ledger, promotion.dataset, waited, settings)
-    decided = next(p for p in ledger.promotions(promotion.dataset) if p.id == promotion.id)
-    _report(decided, deployment, notes, json)
-
-
-def _approve(
+def approve_promotion(
     promotion: Promotion, key: ApiKey, why: str, ledger: Ledger, settings: Settings
-) -> Deployment:
+) -> Decided:
+    """Put a waiting package in production; MLflow and a suspended run follow."""
     # What does not verify could not be served, and is better found out before.
     read_package(settings.home / promotion.uri, promotion.digest)
-    return ledger.approve(promotion.id, key, why, settings.promotion.requester_may_approve)
+    waited = waiting(ledger.promotions(promotion.dataset))
+    may_own = settings.promotion.requester_may_approve
+    deployment = ledger.approve(promotion.id, key, why, may_own)
+    return (
+        _decided(promotion, ledger),
+        deployment,
+        follow(ledger, promotion.dataset, waited, settings),
+    )
+
+
+def reject_promotion(
+    promotion: Promotion, key: ApiKey, why: str, ledger: Ledger, settings: Settings
+) -> Decided:
+    """Keep a waiting package out of production; a suspended run follows."""
+    waited = waiting(ledger.promotions(promotion.dataset))
+    ledger.reject(promotion.id, key, why)
+    return _decided(promotion, ledger), None, follow(ledger, promotion.dataset, waited, settings)
+
+
+def _decided(promotion: Promotion, ledger: Ledger) -> Promotion:
+    return next(p for p in ledger.promotions(promotion.dataset) if p.id == promotion.id)
 
 
 def _find(ledger: Ledger, promotion: str) -> Promotion:
@@ -73,9 +87,10 @@ def _reason(why: str | None) -> str:
     return why.strip()
 
 
-def _report(
+def report(
     promotion: Promotion, deployment: Deployment | None, notes: list[str], json: bool
 ) -> None:
+    """Say what was decided, and what could not follow."""
     if json:
         print_json(
             {

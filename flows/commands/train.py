@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+import typer
+
 from configs.settings import Settings, load_settings
 from credit.plan import FamilyName, PresetName
-from flows.commands.console import print_json, stdout
+from flows.commands.console import NO, print_json, stdout
 from flows.local.inprocess import check_source, flows_ready
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ def run(
         print_json(result)
     else:
         show(result)
+    if result.promotion and result.promotion.state == "refused":
+        raise typer.Exit(NO)
 
 
 def train(
