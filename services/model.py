@@ -1,6 +1,7 @@
 """The model that is served: found in the ledger or embedded in the Bento, and held for requests."""
 
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 
 from configs.settings import Settings, load_settings
@@ -80,7 +81,7 @@ class CurrentModel:
         deployment = self._ledger.current(self._settings.dataset)
         if self.model and (deployment is None or deployment.digest == self.model.digest):
             return
-        self.model = ServedModel(_package(deployment, self._settings, EMBEDDED))
+        self.model = ServedModel(_package(deployment, self._ledger, self._settings, EMBEDDED))
         _log.info("version %s serves", self.model.version)
 
     def _report(self, problem: str) -> None:
@@ -100,18 +101,28 @@ def choose_package(settings: Settings, embedded: Path = EMBEDDED) -> Package:
     """
     ledger = open_ledger(settings.ledger_uri)
     try:
-        return _package(ledger.current(settings.dataset), settings, embedded)
+        return _package(ledger.current(settings.dataset), ledger, settings, embedded)
     finally:
         ledger.close()
 
 
-def _package(deployment: Deployment | None, settings: Settings, embedded: Path) -> Package:
+def how_to_get_one(ledger: Ledger, dataset: str) -> str:
+    """What to do where no model of a data set is in production."""
+    now = datetime.now(UTC)
+    if any(promotion.state(now) == "waiting" for promotion in ledger.promotions(dataset)):
+        return "one waits for a person's decision: see `creditloop promote`"
+    return f"run `creditloop train --dataset {dataset}`"
+
+
+def _package(
+    deployment: Deployment | None, ledger: Ledger, settings: Settings, embedded: Path
+) -> Package:
     if deployment:
         return read_package(settings.home / deployment.uri, deployment.digest)
     if not embedded.is_dir():
         raise NoModelError(
             f"no model of {settings.dataset} is deployed; "
-            f"run `creditloop train --dataset {settings.dataset}`"
+            f"{how_to_get_one(ledger, settings.dataset)}"
         )
     package = read_package(embedded)
     if package.manifest.dataset != settings.dataset:

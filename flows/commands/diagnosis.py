@@ -119,7 +119,8 @@ def _champion(settings: Settings) -> Finding:
     try:
         package = choose_package(settings)
     except NoModelError as error:
-        return Finding("champion", "warning", str(error).partition(";")[0], remedy)
+        problem, _, remedy = str(error).partition("; ")
+        return Finding("champion", "warning", problem, remedy)
     except (PackageError, LedgerError) as error:
         return Finding("champion", "failure", str(error), remedy)
     detail = f"{package.manifest.family} {package.digest[:VERSION_DIGITS]} for {settings.dataset}"

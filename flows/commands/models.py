@@ -11,7 +11,7 @@ from flows.commands.datasets import dataset_name
 from flows.commands.rows import plain_deployment, plain_promotion
 from flows.packages import kept_digests
 from services.ledger import Deployment, Promotion, open_ledger
-from services.model import VERSION_DIGITS
+from services.model import VERSION_DIGITS, how_to_get_one
 from services.packages import read_package
 
 
@@ -22,6 +22,7 @@ def run(dataset: str | None, json: bool) -> None:
     ledger = open_ledger(settings.ledger_uri)
     try:
         history, promotions = ledger.history(name), ledger.promotions(name)
+        remedy = how_to_get_one(ledger, name)
     finally:
         ledger.close()
     packages = [_describe(settings, digest) for digest in kept_digests(settings)]
@@ -41,9 +42,7 @@ def run(dataset: str | None, json: bool) -> None:
     if history:
         console.print(_history_table(name, history))
     else:
-        console.print(
-            f"No model of {name} is in production; run `creditloop train --dataset {name}`"
-        )
+        console.print(f"No model of {name} is in production; {remedy}", soft_wrap=True)
     if promotions:
         console.print(_promotions_table(name, promotions))
     if packages:

@@ -61,6 +61,14 @@ def test_no_feature_is_protected_by_its_name_or_sounds_like_an_outcome(name):
     assert [feature for feature in features if sounds_like_outcome(feature)] == []
 
 
+def test_nobody_is_advised_to_owe_more():
+    columns = load_spec("taiwan-default").columns
+
+    changeable = {name for name, column in columns.items() if column.changeable}
+    assert not {name for name in columns if name.startswith("BILL_AMT")} & changeable
+    assert {"PAY_0", "PAY_AMT1"} <= changeable
+
+
 def test_protected_columns_of_the_sample_data():
     taiwan = {name: c.attribute for name, c in load_spec("taiwan-default").protected.items()}
     german = {name: c.attribute for name, c in load_spec("german-credit").protected.items()}

@@ -4,7 +4,8 @@ import pytest
 
 from configs.settings import load_settings
 from credit.package import PackageError
-from services.ledger import LedgerError
+from services.keys import create_key
+from services.ledger import Candidate, LedgerError, open_ledger
 from services.model import CurrentModel, NoModelError, ServedModel, choose_package
 from services.packages import write_package
 from tests import tiny
@@ -31,6 +32,30 @@ def test_the_table_wins_over_the_embedded_package(settings, tmp_path, package):
 
 
 def test_without_any_package_the_message_says_how_to_get_one(settings, tmp_path):
+    with pytest.raises(NoModelError, match="run `creditloop train --dataset tiny-credit`"):
+        choose_package(settings, tmp_path / "none")
+
+
+def test_where_a_promotion_waits_the_message_points_to_it_until_it_is_decided(
+    settings, tmp_path, package
+):
+    path = write_package(settings.packages, package)
+    ledger = open_ledger(settings.ledger_uri)
+    asked = Candidate(
+        dataset=settings.dataset,
+        digest=package.digest,
+        uri=str(path.relative_to(settings.home)),
+        family="xgboost",
+        run_id="run-1",
+        requester="ana",
+        reason="first model",
+        champion=None,
+    )
+    verdict = {"overall": "needs approval", "reason": "adverse-impact ratio: 0.7", "gates": []}
+    promotion = ledger.request(asked, verdict, "auto", 7)
+    with pytest.raises(NoModelError, match=r"deployed; one waits .*: see `creditloop promote`"):
+        choose_package(settings, tmp_path / "none")
+    ledger.reject(promotion.id, create_key(ledger, "bob", ("approve",)).key, "not fair enough")
     with pytest.raises(NoModelError, match="run `creditloop train --dataset tiny-credit`"):
         choose_package(settings, tmp_path / "none")
 
