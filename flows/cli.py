@@ -38,7 +38,10 @@ Data = Annotated[
     str | None,
     typer.Option(help="A csv, csv.gz or parquet file instead of the spec's source."),
 ]
-Port = Annotated[int, typer.Option(min=1, max=65535)]
+Digest = Annotated[
+    str | None,
+    typer.Option(help="A package's digest or its beginning; default: the one in production."),
+]
 
 FAMILIES: tuple[FamilyName, ...] = get_args(FamilyName)
 
@@ -52,11 +55,15 @@ def _family(name: str) -> str:
 @app.command()
 def train(
     dataset: Dataset = None,
-    preset: Annotated[PresetName, typer.Option(help="How far to search.")] = "quick",
+    preset: Annotated[
+        PresetName, typer.Option(help="How far to search: for a first look, or for production.")
+    ] = "quick",
     family: Annotated[
         list[str] | None,
         typer.Option(
-            parser=_family, metavar=f"[{'|'.join(FAMILIES)}]", help="One of several to train."
+            parser=_family,
+            metavar=f"[{'|'.join(FAMILIES)}]",
+            help="A family to train, once for each; default: all of the preset.",
         ),
     ] = None,
     data: Data = None,
@@ -66,10 +73,11 @@ def train(
     ] = True,
     json: Json = False,
 ) -> None:
-    """Train all families on a data set, examine the champion and ask for production.
+    """Train all families on a data set, examine the best one and ask for production.
 
-    The champion replaces the model in production when it passes the gates. Where only a person
-    may decide it waits for `creditloop promote`. Exits with 1 when the gates refuse it.
+    The best of this training, its champion, replaces the model in production when it passes the
+    gates. Where only a person may decide it waits for `creditloop promote`. Model card, validation
+    report and adverse-action table say why. Exits with 1 when the gates refuse it.
     """
     from flows.commands.train import run
 
@@ -80,12 +88,10 @@ def train(
 def evaluate(
     dataset: Dataset = None,
     data: Data = None,
-    digest: Annotated[
-        str | None, typer.Option(help="A package's digest or its beginning; default: the champion.")
-    ] = None,
+    digest: Digest = None,
     json: Json = False,
 ) -> None:
-    """Measure the champion on the test part of its data set, or on all rows of a file."""
+    """Measure the model in production on its data set's test part, or on all rows of a file."""
     from flows.commands.evaluate import run
 
     run(dataset, data, digest, json)
@@ -95,9 +101,7 @@ def evaluate(
 def score(
     file: Annotated[str, typer.Argument(help="A csv, csv.gz or parquet file of applications.")],
     dataset: Dataset = None,
-    digest: Annotated[
-        str | None, typer.Option(help="A package's digest or its beginning; default: the champion.")
-    ] = None,
+    digest: Digest = None,
     output: Annotated[
         Path | None, typer.Option(help="Write the scores to this csv file.", dir_okay=False)
     ] = None,
@@ -105,7 +109,8 @@ def score(
 ) -> None:
     """Score a file of applications without a server; rows that cannot be scored say why.
 
-    Exits with 1 when no row could be scored.
+    Each gets the probability of default that the service would answer. Exits with 1 when no row
+    could be scored.
     """
     from flows.commands.score import run
 
@@ -115,10 +120,17 @@ def score(
 @app.command()
 def serve(
     dataset: Dataset = None,
-    host: Annotated[str | None, typer.Option(help="A loopback address.")] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
+    host: Annotated[
+        str | None, typer.Option(help="A loopback address; default: the settings'.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Where to listen; default: the settings'.")
+    ] = None,
 ) -> None:
-    """Serve the champion over HTTP until Ctrl-C."""
+    """Serve the model in production over HTTP until Ctrl-C.
+
+    A model that is promoted or rolled back meanwhile is served without a restart.
+    """
     from flows.commands.serve import run
 
     run(dataset, host, port)
@@ -169,7 +181,8 @@ def rollback(
 ) -> None:
     """Put the model before the current one back in production, at once.
 
-    Exits with 1 when there is none or its package does not verify.
+    No key is needed: the history keeps the user who did it, and the reason. Exits with 1 when
+    there is none or its package does not verify.
     """
     from flows.commands.rollback import run
 
@@ -185,10 +198,20 @@ app.add_typer(keys, name="keys")
 
 @keys.command("create")
 def create_key(
-    owner: Annotated[str, typer.Option(help="The person's user name, or the job's name.")],
+    owner: Annotated[
+        str,
+        typer.Option(
+            help="The person's user name, or the job's name; who asked for a promotion is told "
+            "by it."
+        ),
+    ],
     role: Annotated[
         list[str],
-        typer.Option(metavar="ROLE", help="score, outcome, review, approve, monitor or admin."),
+        typer.Option(
+            metavar="ROLE",
+            help="approve decides on promotions, admin makes and ends keys; score, outcome, "
+            "review and monitor open nothing yet. Once for each.",
+        ),
     ],
     json: Json = False,
 ) -> None:
@@ -244,7 +267,10 @@ def doctor(json: Json = False) -> None:
 
 @app.command()
 def demo(dataset: Dataset = None) -> None:
-    """Train on sample data, serve the champion and score one applicant over HTTP."""
+    """Train on sample data, let a person decide, serve the model and score one applicant.
+
+    Where the gates leave the decision to people, an approve key is made, used and revoked.
+    """
     from flows.commands.demo import run
 
     run(dataset)
@@ -252,8 +278,8 @@ def demo(dataset: Dataset = None) -> None:
 
 @app.command()
 def up(
-    prefect_port: Port = 4200,
-    mlflow_port: Port = 5000,
+    prefect_port: Annotated[int, typer.Option(min=1, max=65535, help="Prefect's page.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(min=1, max=65535, help="MLflow's page.")] = 5000,
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="The scorer's; default: the settings'.")
     ] = None,
