@@ -22,6 +22,9 @@ from credit.expressions import FloatArray
 SingleArray = NDArray[np.float32]
 IndexArray = NDArray[np.int32]
 
+# All rows at once would hold several numbers for each of rows x trees.
+ROWS_AT_ONCE = 1000
+
 
 @dataclass(frozen=True)
 class Ensemble:
@@ -43,6 +46,13 @@ class Ensemble:
 
     def total(self, matrix: SingleArray) -> FloatArray:
         """The sum [rows] of the leaf values that each row reaches."""
+        totals = np.empty(len(matrix))
+        for start in range(0, len(matrix), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            totals[rows] = self._total(matrix[rows])
+        return totals
+
+    def _total(self, matrix: SingleArray) -> FloatArray:
         rows = np.arange(len(matrix))[:, np.newaxis]
         node = np.broadcast_to(self.roots, (len(matrix), len(self.roots)))
         for _ in range(self._depth):

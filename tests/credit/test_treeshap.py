@@ -1,5 +1,6 @@
 """SHAP values of trees against the definition, by hand and by enumeration."""
 
+import tracemalloc
 from itertools import combinations
 from math import factorial
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credit.treeshap import Ensemble
+from credit.treeshap import ROWS_AT_ONCE, Ensemble
 
 WIDTH = 4
 OWNERS = np.arange(WIDTH, dtype=np.int32)
@@ -147,3 +148,16 @@ def mean(tree, values, known) -> float:
 
 def cover(tree) -> float:
     return tree[1] if len(tree) == 2 else cover(tree[3]) + cover(tree[4])
+
+
+def test_a_total_costs_no_more_memory_for_more_rows():
+    trees = ensemble(*[BOTH] * 200)
+    matrix = np.random.default_rng(5).normal(size=(20 * ROWS_AT_ONCE + 1, WIDTH))
+    tracemalloc.start()
+    totals = trees.total(matrix.astype(np.float32))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert totals[[0, -1]].tolist() == [
+        200 * 4.0 * bool((row >= 1).all()) for row in matrix[[0, -1], :2]
+    ]
+    assert peak < 40 * 200 * ROWS_AT_ONCE
