@@ -49,7 +49,7 @@ def build_reason_model(
     Raises:
         TrainingError: a feature has no reason text, or nobody was approved.
     """
-    _refuse_missing_texts(feature_map.schema)
+    refuse_missing_texts(feature_map.schema)
     if len(approved) == 0:
         raise TrainingError(
             "no application of the training and validation parts is approved, so reasons have "
@@ -107,7 +107,8 @@ def _largest(difference: FloatArray) -> float:
     return float(np.abs(difference).max(initial=0.0))
 
 
-def _refuse_missing_texts(schema: Schema) -> None:
+def refuse_missing_texts(schema: Schema) -> None:
+    """Raise TrainingError, naming the features, when the spec has no reason text for some."""
     missing = missing_texts(schema)
     if missing:
         raise TrainingError(

@@ -18,6 +18,7 @@ from credit.assessment import Assessor
 from credit.labels import label
 from credit.leakage import leakage_warnings
 from credit.plan import FamilyName, PresetName, TrainingPlan
+from credit.reasoning import refuse_missing_texts
 from credit.spec import DatasetSpec
 from credit.splits import Part, PartArray, split
 from credit.training import SLOWEST_FIRST, Development, TrainedFamily, choose_champion, prepare
@@ -76,6 +77,7 @@ def training(
     started = time.monotonic()
     settings = load_settings()
     spec = load_spec(dataset or settings.dataset)
+    refuse_missing_texts(spec)
     chosen = _choose(families, preset, settings.training)
     open_store_early(settings)
     open_ledger_early(settings)

@@ -138,12 +138,15 @@ def test_data_that_cannot_be_trained_on(tmp_path, rows, up):
     all_bad = rows.head(200).assign(target="1")
     durations = ["many"] * 100 + rows["duration_in_month"].tolist()[100:]
     crooked = rows.assign(duration_in_month=durations)
+    wordless = german()["columns"]
+    wordless["housing"]["reason"] = ""
     (tmp_path / "empty.csv").touch()
     specs = [
         write_spec(tmp_path, "empty"),
         write_spec(tmp_path, "one-class", all_bad),
         write_spec(tmp_path, "all-missing", all_empty, columns=columns),
         write_spec(tmp_path, "crooked", crooked),
+        write_spec(tmp_path, "wordless", rows, columns=wordless),
     ]
     done = subprocess.run(
         [sys.executable, "-c", RUN_ALL, *map(str, specs)],
@@ -155,12 +158,14 @@ def test_data_that_cannot_be_trained_on(tmp_path, rows, up):
         check=False,
     )
     lines = [line for line in done.stderr.splitlines() if line.startswith(("creditloop", "exit"))]
-    assert lines[1::2] == ["exit code 2"] * 4, done.stderr
-    empty, one_class, all_missing, rejected = lines[::2]
+    assert lines[1::2] == ["exit code 2"] * 5, done.stderr
+    empty, one_class, all_missing, rejected, no_text = lines[::2]
     assert "empty.csv is empty" in empty
     assert "rows are bad" in one_class
     assert "all values are missing" in all_missing
     assert "100 of 1,000 rows (10.0%) were rejected, more than 5.0%" in rejected
+    assert "housing: no reason text, which a declined applicant would be owed" in no_text
+    assert "searching" not in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert not left_behind(tmp_path)
