@@ -141,6 +141,8 @@ def test_what_waits_is_listed(command, ledger):
     assert waiting["verdict"]["gates"][0]["name"] == "AUC"
     table = command("promote").out
     assert str(promotion.id) in table
+    shown = command("models").out
+    assert "one waits for a person's decision: see `creditloop promote`" in shown
 
 
 def test_a_person_with_an_approve_key_lets_it_in(command, ledger, bob):
