@@ -11,16 +11,18 @@ from flows.cli import app
 
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "prefect.yaml"]
 # In a block of code, or between backticks.
-LINE = re.compile(r"(?:^ {4,}|`)(?:\.venv/bin/)?creditloop +([^`\n]+)", re.MULTILINE)
+LINE = re.compile(
+    r"^ {4,}(?:\.venv/bin/)?creditloop +(.+)$|`(?:\.venv/bin/)?creditloop\s+([^`]+)`", re.MULTILINE
+)
 ROOT_COMMAND = get_command(app)
 
 
 def command_lines():
     return sorted(
         {
-            (path.name, line.strip())
+            (path.name, block or sentence)
             for path in DOCUMENTS
-            for line in LINE.findall(path.read_text(encoding="utf-8"))
+            for block, sentence in LINE.findall(path.read_text(encoding="utf-8"))
         }
     )
 
