@@ -40,16 +40,17 @@ class Reason(Frozen):
 class ReasonQuality(Frozen):
     """How well reasons stand up to moving the named factor to what is usual among the approved.
 
+    Without applications there is nothing to share out, and the measures are none.
     `largest_holds` is the share of applications whose largest factor passes before any choice;
     `given_hold` the share of all given reasons that do; `without_any` the share of applications
     for which no factor passes.
     """
 
     applications: int
-    largest_holds: float
-    given_hold: float
-    without_any: float
-    mean_reasons: float
+    largest_holds: float | None = None
+    given_hold: float | None = None
+    without_any: float | None = None
+    mean_reasons: float | None = None
 
 
 def missing_texts(schema: Schema) -> tuple[str, ...]:
@@ -87,13 +88,9 @@ def reasons(model: ReasonModel, features: Features) -> list[tuple[Reason, ...]]:
 
 
 def reason_quality(model: ReasonModel, features: Features) -> ReasonQuality:
-    """Measured on rows of features, such as the declined ones of the test part.
-
-    Raises:
-        ValueError: there are no rows.
-    """
+    """Measured on rows of features, such as the declined ones of the test part."""
     if len(features) == 0:
-        raise ValueError("there are no rows to judge reasons on; give at least one")
+        return ReasonQuality(applications=0)
     factors = _Factors.of(model, features)
     given = [factors.choose(row) for row in range(len(features))]
     all_given = [reason.holds for row in given for reason in row]

@@ -3,7 +3,8 @@
 Bands are chosen and reasons centred on validation rows; test rows only measure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,17 +13,24 @@ from numpy.typing import NDArray
 from credit.adverse_action import Reason, ReasonQuality, reason_quality, reasons
 from credit.bands import choose_bands
 from credit.decisions import Decider, Decisions, Rules
-from credit.explanation import GlobalExplanation, MonotoneCheck, explain_globally, monotone_checks
+from credit.explanation import (
+    ExplanationError,
+    GlobalExplanation,
+    MonotoneCheck,
+    explain_globally,
+    monotone_checks,
+)
 from credit.expressions import FloatArray
 from credit.fairness import FairnessAudit, audit
 from credit.features import Features
 from credit.groups import Groups
 from credit.impact import Impact, impact
-from credit.plan import DecisionPlan, EvaluationPlan, FairnessPlan
-from credit.policy import DecisionArray, Policy
+from credit.plan import DecisionPlan, EvaluationPlan, FairnessPlan, FamilyName
+from credit.policy import DecisionArray, Policy, band
 from credit.reasoning import ReasonCheck, build_reason_model, check_reason_model
 from credit.reasons import ReasonModel
-from credit.training import Development, Part, TrainedFamily
+from credit.sampling import evenly_spaced
+from credit.training import Development, Part, TrainedFamily, TrainingError
 
 # With fewer approved than this, "usual among the approved" is what the safest quarter has.
 FEWEST_APPROVED = 30
@@ -61,7 +69,7 @@ class Assessment:
     Attributes:
         validation, test: decisions on those parts' rows.
         reason_model: the package's bytes.
-        given: the reasons of a sample of declined test rows.
+        given: the reasons of a sample of test rows whose probability is declined.
     """
 
     policy: Policy
@@ -81,9 +89,15 @@ def assess(trained: TrainedFamily, by: Assessor) -> Assessment:
     """Choose a family's bands, build its reason model, and measure both on test rows.
 
     Raises:
-        TrainingError: an input has no reason text, or the reason model and the model differ.
-        ExplanationError: contributions do not add up.
+        TrainingError: an input has no reason text, or the reason model and the model differ; the
+            message names the family.
+        ExplanationError: contributions do not add up; the same.
     """
+    with _named(trained.family):
+        return _assess(trained, by)
+
+
+def _assess(trained: TrainedFamily, by: Assessor) -> Assessment:
     development, test = by.development, by.test
     policy = _policy(trained, by)
     decider = Decider(development.feature_map.schema, policy)
@@ -96,10 +110,7 @@ def assess(trained: TrainedFamily, by: Assessor) -> Assessment:
         development.train.applications,
     )
     reason_model = ReasonModel.from_bytes(content, development.feature_map.schema)
-    explained = spread(test.part.features, by.evaluation.explained_rows)
-    declined = spread(
-        test.part.features[on_test.decision == "decline"], by.evaluation.explained_rows
-    )
+    declined = _sample(test.part.features[band(policy, trained.test) == "decline"], by)
     return Assessment(
         policy=policy,
         validation=on_validation,
@@ -119,7 +130,9 @@ def assess(trained: TrainedFamily, by: Assessor) -> Assessment:
             by.seed,
         ),
         fairness=audit(on_test.decision, test.part.bad, test.groups, by.fairness, by.seed),
-        explanation=explain_globally(reason_model, development.feature_map, explained),
+        explanation=explain_globally(
+            reason_model, development.feature_map, _sample(test.part.features, by)
+        ),
         monotone=monotone_checks(
             trained.model.margin,
             development.feature_map,
@@ -127,6 +140,19 @@ def assess(trained: TrainedFamily, by: Assessor) -> Assessment:
             seed=by.seed,
         ),
     )
+
+
+@contextmanager
+def _named(family: FamilyName) -> Iterator[None]:
+    """Say in errors which family they are about: one family's stops a training of several."""
+    try:
+        yield
+    except (TrainingError, ExplanationError) as error:
+        raise type(error)(f"{family}: {error}") from None
+
+
+def _sample(features: Features, by: Assessor) -> Features:
+    return features[evenly_spaced(len(features), by.evaluation.explained_rows)]
 
 
 def _policy(trained: TrainedFamily, by: Assessor) -> Policy:
@@ -141,15 +167,3 @@ def _approved(trained: TrainedFamily, decision: DecisionArray, by: Assessor) -> 
     if chosen.sum() < FEWEST_APPROVED:
         chosen = trained.validation <= np.quantile(trained.validation, 0.25)
     return by.validation.part.features[chosen]
-
-
-def spread(features: Features, most: int) -> Features:
-    """At most so many rows, evenly spread over all.
-
-    >>> rows = Features(np.arange(10.0)[:, np.newaxis], np.empty((10, 0), dtype=np.int64))
-    >>> spread(rows, 3).numbers[:, 0].tolist()
-    [0.0, 4.0, 9.0]
-    """
-    if len(features) <= most:
-        return features
-    return features[np.linspace(0, len(features) - 1, most).astype(np.int64)]

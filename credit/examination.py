@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from credit.alternatives import Alternatives, Candidate, compare_alternatives
@@ -18,7 +19,6 @@ from credit.impact import ProfitCurve, SwapSet, profit_curve, profit_of, swap_se
 from credit.lime import Lime
 from credit.models import FAMILIES
 from credit.plan import PromotionPlan
-from credit.policy import band
 from credit.proxies import Proxies, find_proxies
 from credit.reasons import ReasonModel
 from credit.segments import (
@@ -99,8 +99,9 @@ def examine(
 
 
 def _cross_validate(champion: TrainedFamily, by: Assessor) -> CrossValidated:
-    """With the family's own parameters, the folds side by side."""
+    """With the family's own parameters, the folds side by side; each has rows of both classes."""
     train = by.development.train
+    folds = min(by.evaluation.folds, *np.bincount(train.bad, minlength=2).tolist())
     with ThreadPoolExecutor(by.threads) as threads:
         return cross_validate(
             FAMILIES[champion.family],
@@ -108,7 +109,7 @@ def _cross_validate(champion: TrainedFamily, by: Assessor) -> CrossValidated:
             train.features,
             train.bad,
             by.development.feature_map.layout,
-            by.evaluation.folds,
+            folds,
             by.seed,
             by.fewest_bads_for_isotonic,
             threads.map,
@@ -154,12 +155,13 @@ def _errors(champion: TrainedFamily, assessment: Assessment, by: Assessor) -> Er
 def _cases(
     champion: TrainedFamily, assessment: Assessment, reason_model: ReasonModel, by: Assessor
 ) -> tuple[LocalExplanation, ...]:
+    """Decisions are those of rules and bands together, as the applicant would have had them."""
     development, policy = by.development, assessment.policy
     lime = Lime.of(development.feature_map, development.train.features)
     plan = LimePlan(samples=LIME_SAMPLES, terms=LIME_TERMS, seed=by.seed)
     chosen = choose_cases(
         champion.test,
-        band(policy, champion.test),
+        assessment.test.decision,
         (policy.approve_below, policy.decline_above),
         by.evaluation.cases,
     )

@@ -16,6 +16,7 @@ from scipy.stats import rankdata, spearmanr
 from credit.expressions import FloatArray
 from credit.features import FeatureMap, Features, NumberFeature
 from credit.lime import Lime, Surrogate
+from credit.sampling import drawn
 from credit.spec import Direction, Frozen
 from credit.values import level_name, special_name, value_text
 
@@ -327,13 +328,6 @@ def _rank_correlation(one: FloatArray, other: FloatArray) -> float | None:
     return float(spearmanr(one, other).statistic)
 
 
-def sample_rows(rows: int, most: int, seed: int) -> NDArray[np.int64]:
-    """At most `most` of so many rows, in ascending order; the same seed draws the same ones."""
-    if rows <= most:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-
-
 def choose_cases(
     probability: FloatArray,
     decisions: NDArray[Any],
@@ -463,7 +457,7 @@ def monotone_checks(
         rows: how many rows are moved, drawn with `seed`.
         steps: how many quantiles.
     """
-    moved = training[sample_rows(len(training), rows, seed)]
+    moved = training[drawn(len(training), rows, seed)]
     checks = []
     for position, number in enumerate(feature_map.layout.numbers):
         if number.monotone is None:

@@ -135,7 +135,7 @@ class EvaluationPlan(Frozen):
 
     folds: int = Field(ge=2, le=20)
     explained_rows: int = Field(gt=0, description="test rows that importance is measured on")
-    cases: int = Field(ge=1, le=4, description="single decisions explained in the report")
+    cases: int = Field(gt=0, description="single decisions explained in the report")
     segments: int = Field(gt=0, description="worst segments listed")
     months_to_next_validation: int = Field(gt=0)
 

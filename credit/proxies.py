@@ -13,6 +13,7 @@ from credit.design import TreeDesign
 from credit.expressions import FloatArray
 from credit.features import FeatureMap, Features, Layout
 from credit.groups import Groups
+from credit.sampling import drawn
 from credit.spec import Frozen, Schema
 
 MOST_ROWS = 5000
@@ -74,10 +75,7 @@ def find_proxies(
         groups: `credit.groups.protected_groups` of the same rows.
         seed: of the rows drawn, the folds and the shuffling.
     """
-    chosen = np.arange(len(features))
-    if len(features) > MOST_ROWS:
-        draw = np.random.default_rng(seed)
-        chosen = np.sort(draw.choice(len(features), MOST_ROWS, replace=False))
+    chosen = drawn(len(features), MOST_ROWS, seed)
     looked_at = features[chosen]
     return tuple(
         _find(column, looked_at, feature_map, groups[column][chosen], seed) for column in groups

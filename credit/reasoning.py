@@ -19,6 +19,7 @@ from credit.models.trees import Split, Tree
 from credit.models.woe_logistic import WoeLogistic
 from credit.models.xgboost_trees import BoostedTrees
 from credit.reasons import ReasonModel
+from credit.sampling import evenly_spaced
 from credit.spec import Frozen, Schema
 from credit.training import MOST_DIFFERENCE, TrainingError
 from credit.treeshap import Ensemble
@@ -55,9 +56,10 @@ def build_reason_model(
             "no application of the training and validation parts is approved, so reasons have "
             "nothing to be compared with; loosen the policy"
         )
-    order = np.argsort(model.margin(approved), kind="stable")
-    attribution = _attribution(model, feature_map, approved[_spread(order, BACKGROUND_ROWS)])
-    usual = approved[_spread(order, CENTRE_ROWS)]
+    by_margin = approved[np.argsort(model.margin(approved), kind="stable")]
+    background = by_margin[evenly_spaced(len(by_margin), BACKGROUND_ROWS)]
+    attribution = _attribution(model, feature_map, background)
+    usual = by_margin[evenly_spaced(len(by_margin), CENTRE_ROWS)]
     return ReasonModel(
         feature_map=feature_map,
         attribution=attribution,
@@ -92,7 +94,7 @@ def check_reason_model(
             f"reason model and package differ by {parity:.2g} on a row, at most "
             f"{MOST_DIFFERENCE:g} is allowed; report this with the spec"
         )
-    rows = _spread(np.arange(len(features)), CHECKED_ROWS)
+    rows = evenly_spaced(len(features), CHECKED_ROWS)
     total = reason_model.contributions(features[rows]).sum(axis=1) + reason_model.base
     additivity = _largest(total - margin[rows])
     if not additivity <= MOST_UNEXPLAINED:
@@ -115,14 +117,6 @@ def refuse_missing_texts(schema: Schema) -> None:
             f"{', '.join(missing)}: no reason text, which a declined applicant would be owed; "
             "add reason: to the spec"
         )
-
-
-def _spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """At most so many of the rows, evenly spaced, from the middle of equal stretches."""
-    if len(rows) <= most:
-        return rows
-    middles = (np.arange(most) + 0.5) * len(rows) / most
-    return rows[middles.astype(np.int64)]
 
 
 def _attribution(model: Model, feature_map: FeatureMap, background: Features) -> Attribution:

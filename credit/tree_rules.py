@@ -89,7 +89,8 @@ def leaves(
     """Fit a tree on features and a target [rows]; its leaves, from left to right."""
     design = TreeDesign.of(feature_map.layout)
     matrix = design.matrix(features)
-    grown = tree.fit(matrix, target).tree_
+    with np.errstate(over="ignore", invalid="ignore"):  # it adds all values up to find gaps
+        grown = tree.fit(matrix, target).tree_
     words = _words(feature_map, features)
 
     def walk(node: int, path: dict[int, Condition]) -> Iterator[Rule]:

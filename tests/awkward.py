@@ -1,12 +1,17 @@
 """A small data set that has everything which breaks a scoring graph."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from configs.settings import load_settings
+from credit.assessment import Assessor, Portfolio
+from credit.features import Applications
+from credit.groups import Groups
 from credit.plan import FamilyName, Preset, TrainingPlan
 from credit.spec import Schema
-from credit.training import Development, prepare
+from credit.training import Development, Part, prepare
 
 SCHEMA = Schema.model_validate(
     {
@@ -81,11 +86,47 @@ def unseen(count: int, seed: int = 1) -> pd.DataFrame:
     return frame
 
 
-def development(count: int = 1500) -> Development:
+def parts(count: int) -> np.ndarray:
+    """The part of each row."""
+    return np.array((["train"] * 3 + ["validation", "test"]) * (count // 5), dtype=object)
+
+
+def development(count: int = 1500, schema: Schema = SCHEMA) -> Development:
     """The rows, split and ready for models."""
     frame, bad = rows(count)
-    part = np.array((["train"] * 3 + ["validation", "test"]) * (count // 5), dtype=object)
-    return prepare(frame, bad, part, SCHEMA, plan())
+    return prepare(frame, bad, parts(count), schema, plan())
+
+
+def assessor(count: int = 1500, schema: Schema = SCHEMA) -> Assessor:
+    """What a family of these rows is assessed on; protected columns split the rows in halves."""
+    ready, settings = development(count, schema), load_settings()
+
+    def portfolio(part: Part) -> Portfolio:
+        halves = Groups(("even", "odd"), np.arange(len(part)) % 2, ("even",))
+        return Portfolio(part, np.ones(len(part)), dict.fromkeys(schema.protected, halves))
+
+    return Assessor(
+        development=ready,
+        train=portfolio(ready.train),
+        validation=portfolio(ready.validation),
+        test=portfolio(ready.test),
+        decisions=settings.decisions,
+        fairness=settings.fairness.model_copy(update={"bootstrap_samples": 20}),
+        evaluation=settings.evaluation.model_copy(update={"folds": 3, "explained_rows": 50}),
+        bootstrap_samples=20,
+        fewest_bads_for_isotonic=1000,
+        seed=0,
+        threads=1,
+    )
+
+
+def with_constant(by: Assessor, value: float) -> Assessor:
+    """Test rows whose constant column holds another value, which no model makes a difference of."""
+    part = by.test.part
+    numbers = part.applications.numbers.copy()
+    numbers[:, by.development.feature_map.schema.number_fields.index("constant")] = value
+    applications = Applications(numbers, part.applications.categories)
+    return replace(by, test=replace(by.test, part=replace(part, applications=applications)))
 
 
 def plan() -> TrainingPlan:

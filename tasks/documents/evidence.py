@@ -309,7 +309,7 @@ def reason_uses(schema: Schema, given: Sequence[Sequence[Reason]]) -> tuple[Reas
 
 
 class AdverseActionEvidence(Evidence):
-    """What the adverse-action table says. declined: test rows that the bands declined."""
+    """What the adverse-action table says. declined: a sample of what the bands decline of test."""
 
     document = "adverse-action table"
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from credit.adverse_action import (
     Reason,
+    ReasonQuality,
     missing_texts,
     reason_quality,
     reason_texts,
@@ -196,8 +197,10 @@ def test_quality_counts_what_holds():
     assert quality.given_hold == pytest.approx(2 / 3)
     assert quality.without_any == pytest.approx(1 / 3)
     assert quality.mean_reasons == 1
-    with pytest.raises(ValueError, match="no rows to judge reasons on"):
-        reason_quality(both, features[:0])
+
+
+def test_where_nothing_is_declined_there_is_no_quality_to_measure():
+    assert reason_quality(ADDITIVE, row()[:0]) == ReasonQuality(applications=0)
 
 
 def test_no_rows_have_no_reasons():

@@ -19,7 +19,6 @@ from credit.explanation import (
     explain_case,
     explain_globally,
     monotone_checks,
-    sample_rows,
 )
 from credit.features import FeatureMap, Features, Vocabulary
 from credit.lime import Lime
@@ -350,14 +349,6 @@ def test_cases_are_distinct_and_first_of_equals(probabilities, random):
     if found and found[0].title == "Riskiest approved":
         approved = np.flatnonzero(decisions == "approve")
         assert found[0].row == approved[np.argmax(probability[approved])]
-
-
-def test_sample_is_sorted_and_repeatable():
-    rows = sample_rows(1000, 50, 3)
-    assert len(set(rows.tolist())) == 50
-    assert rows.tolist() == sorted(rows.tolist())
-    assert rows.tolist() == sample_rows(1000, 50, 3).tolist()
-    assert sample_rows(5, 50, 3).tolist() == [0, 1, 2, 3, 4]
 
 
 # --- monotone directions -------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from credit.adverse_action import Reason
+from credit.adverse_action import Reason, ReasonQuality
 from credit.fairness import FairnessAudit
 from credit.metrics import Interval, evaluate
 from credit.models import FAMILIES
@@ -278,6 +278,14 @@ def test_an_exception_for_age_is_printed():
     page = Reader(model_card(evidence.card(spec=spec), PICTURES).html)
     assert "written justification: “Allowed under our counsel's reading.”" in page.text
     assert "yes, by exception" in page.text
+
+
+def test_where_nothing_is_declined_the_documents_say_so():
+    nothing = ReasonQuality(applications=0)
+    page = Reader(model_card(evidence.card(reason_quality=nothing), PICTURES).html)
+    assert "No test row is declined by its probability of default" in page.text
+    table = Reader(adverse_action_table(evidence.table(quality=nothing, declined=0)).html)
+    assert "none was declined" in table.text
 
 
 def test_a_card_without_protected_columns_says_so():
