@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from credit.expressions import FloatArray
 from credit.groups import Groups, pairs
 from credit.labels import BadArray
-from credit.metrics import Interval
+from credit.metrics import Interval, basic_interval
 from credit.plan import FairnessPlan
 from credit.spec import Frozen
 
@@ -124,6 +124,15 @@ class FairnessAudit(Frozen):
     score: float | None
     score_formula: str = SCORE_FORMULA
     notes: tuple[str, ...] = ()
+
+    @property
+    def incomparable(self) -> tuple[str, ...]:
+        """Columns with groups to judge and no ratio, for nobody of the reference is approved."""
+        return tuple(
+            column.name
+            for column in self.columns
+            if column.worst is None and sum(group.judged for group in column.groups) > 1
+        )
 
 
 def audit(
@@ -443,15 +452,15 @@ class _Judged:
                 f"The reference group {names[self.reference]} has {rows[self.reference]} rows, "
                 f"fewer than {self.fewest}, so no group is judged."
             )
-        elif small.any():
-            few = [names[position] for position in np.flatnonzero(small)]
-            which = "; ".join(few) if len(few) <= MOST_NAMED else f"{len(few)} groups"
-            yield f"Shown, but with fewer than {self.fewest} rows not judged: {which}."
         elif self.rates.everyone[0, self.reference] == 0:
             yield (
                 f"Nobody of the reference group {names[self.reference]} is approved, so no group "
                 "can be held against it."
             )
+        if small.any() and self.judged.any():
+            few = [names[position] for position in np.flatnonzero(small)]
+            which = "; ".join(few) if len(few) <= MOST_NAMED else f"{len(few)} groups"
+            yield f"Shown, but with fewer than {self.fewest} rows not judged: {which}."
         missing = int(rows[~self.groups.stated].sum())
         if missing:
             yield f"{missing:,} rows have no value; they are shown and not judged."
@@ -491,9 +500,7 @@ def _between(draws: FloatArray | None) -> Interval | None:
     """Estimate (first) of a difference from 0 to 1 with a basic interval."""
     if draws is None or not np.isfinite(draws[0]):
         return None
-    value, defined = float(draws[0]), draws[np.isfinite(draws)]
-    low, high = 2 * value - np.quantile(defined, QUANTILES)[::-1]
-    return Interval(value, max(0.0, min(value, float(low))), min(1.0, max(value, float(high))))
+    return basic_interval(float(draws[0]), draws[np.isfinite(draws)], 0.0, 1.0)
 
 
 def _notes(groups: Mapping[str, Groups]) -> tuple[str, ...]:

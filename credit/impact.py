@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from credit.expressions import FloatArray
 from credit.labels import BadArray
-from credit.metrics import Interval
+from credit.metrics import Interval, basic_interval
 from credit.plan import CostPlan
 from credit.policy import DECIMALS, DecisionArray, IntegerArray
 from credit.spec import Frozen, Schema
@@ -171,7 +171,8 @@ def impact(
     draws = _resampled_sums(columns, samples, seed)
     sums, rows = columns.sum(axis=1), len(bad)
     approval, review, decline = (
-        _interval(sums[position] / rows, draws[position] / rows, 0.0, 1.0) for position in range(3)
+        basic_interval(sums[position] / rows, draws[position] / rows, 0.0, 1.0)
+        for position in range(3)
     )
     return Impact(
         applications=rows,
@@ -180,8 +181,8 @@ def impact(
         review_rate=review,
         decline_rate=decline,
         bad_rate=_bad_rate(sums, draws),
-        profit=_interval(sums[4], draws[4]),
-        loss=_interval(sums[5], draws[5], least=0.0),
+        profit=basic_interval(sums[4], draws[4]),
+        loss=basic_interval(sums[5], draws[5], least=0.0),
     )
 
 
@@ -218,16 +219,7 @@ def _bad_rate(sums: FloatArray, draws: FloatArray) -> Interval | None:
         return None
     some = draws[:, draws[0] > 0]
     rates = some[3] / some[0] if some.size else sums[3:4] / sums[0]
-    return _interval(sums[3] / sums[0], rates, 0.0, 1.0)
-
-
-def _interval(
-    value: float, draws: FloatArray, least: float = -np.inf, most: float = np.inf
-) -> Interval:
-    low_draw, high_draw = np.quantile(draws, [0.025, 0.975])
-    low = max(least, min(value, 2 * value - high_draw))
-    high = min(most, max(value, 2 * value - low_draw))
-    return Interval(float(value), float(low), float(high))
+    return basic_interval(sums[3] / sums[0], rates, 0.0, 1.0)
 
 
 def swap_set(

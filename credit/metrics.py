@@ -1,5 +1,6 @@
 """How well probabilities of default rank and how honest they are, with bootstrap intervals."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ THRESHOLD = 0.5
 CALIBRATION_BINS = 10
 NEWTON_STEPS = 25
 STEEPEST = 1000.0
+ANY_NUMBER = (-np.inf, np.inf)
 RANGES = {
     "auc": (0.0, 1.0),
     "gini": (-1.0, 1.0),
@@ -103,7 +105,7 @@ def evaluate(
     generator = np.random.default_rng(seed)
     draws = [_metrics(ranked, _resample(ranked.bad, generator)) for _ in range(samples)]
     return {
-        name: _interval(name, value, [draw[name] for draw in draws])
+        name: basic_interval(value, [draw[name] for draw in draws], *RANGES.get(name, ANY_NUMBER))
         for name, value in estimate.items()
     }
 
@@ -137,12 +139,20 @@ def _ranked(bad: BadArray, probability: FloatArray, threshold: float) -> _Ranked
     return _Ranked.of(bad, probability, threshold)
 
 
-def _interval(name: str, value: float, draws: list[float]) -> Interval:
+def basic_interval(
+    value: float, draws: Sequence[float] | FloatArray, least: float = -np.inf, most: float = np.inf
+) -> Interval:
+    """A basic bootstrap interval from resamples: it holds the value, and is cut to a range.
+
+    What is not a number stays none: no bound takes its place, which a gate would let pass.
+
+    >>> basic_interval(0.5, [0.4, 0.5, 0.5, 0.6], 0.0, 1.0)
+    Interval(value=0.5, low=0.4075..., high=0.5924...)
+    """
     low_draw, high_draw = np.quantile(draws, [0.025, 0.975])
-    least, most = RANGES.get(name, (-np.inf, np.inf))
-    low = max(least, min(value, 2 * value - high_draw))
-    high = min(most, max(value, 2 * value - low_draw))
-    return Interval(value, float(low), float(high))
+    low = np.maximum(least, np.minimum(value, 2 * value - high_draw))
+    high = np.minimum(most, np.maximum(value, 2 * value - low_draw))
+    return Interval(float(value), float(low), float(high))
 
 
 def _resample(bad: FloatArray, generator: np.random.Generator) -> FloatArray:

@@ -26,6 +26,7 @@ class Challenger(Frozen):
         milliseconds: median of one decision with its reasons.
         impact_ratio: lowest adverse-impact ratio of a judged group; None when none is judged.
         impact_group: which group that is, and against which.
+        no_impact_ratio: protected columns with groups to judge whose ratio cannot be computed.
         missing_documents: what the documents lack, by name.
     """
 
@@ -36,6 +37,7 @@ class Challenger(Frozen):
     milliseconds: float
     impact_ratio: float | None
     impact_group: str = ""
+    no_impact_ratio: tuple[str, ...] = ()
     missing_documents: tuple[str, ...] = ()
 
 
@@ -224,7 +226,10 @@ def _within(name: str, measured: Interval, allowed: tuple[float, float]) -> Gate
 
 def _impact_ratio(challenger: Challenger, least: float) -> Gate:
     ratio = challenger.impact_ratio
-    if ratio is None:
+    if challenger.no_impact_ratio:
+        columns = ", ".join(challenger.no_impact_ratio)
+        passed, reason = False, f"nobody of the reference group of {columns} is approved"
+    elif ratio is None:
         passed, reason = True, "no protected group has enough rows to be judged"
     else:
         passed = ratio >= least

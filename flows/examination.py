@@ -55,7 +55,7 @@ def judge_champion(
     examination = examine_champion(
         quote(champion.trained), quote(pairs), quote(test_rows), quote(by)
     )
-    incumbent = score_with_incumbent(champion.package.schema.name, quote(test_rows), settings)
+    incumbent = score_with_incumbent(champion.package.schema, quote(test_rows), settings)
     milliseconds = milliseconds_per_decision(quote(champion.package), quote(by))
     against, problem = _against(incumbent, champion, by, settings)
     verdict = judge(
@@ -101,7 +101,8 @@ def _against(
 
 
 def _challenger(champion: Assessed, milliseconds: float) -> Challenger:
-    test, worst = champion.trained.metrics["test"], champion.assessment.fairness.worst
+    test, fairness = champion.trained.metrics["test"], champion.assessment.fairness
+    worst = fairness.worst
     return Challenger(
         auc=test["auc"],
         calibration_slope=test["calibration_slope"],
@@ -110,6 +111,7 @@ def _challenger(champion: Assessed, milliseconds: float) -> Challenger:
         milliseconds=milliseconds,
         impact_ratio=worst.ratio.value if worst else None,
         impact_group=f"{worst.column}: {worst.group} against {worst.against}" if worst else "",
+        no_impact_ratio=fairness.incomparable,
     )
 
 

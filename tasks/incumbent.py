@@ -12,6 +12,7 @@ from credit.examination import Incumbent
 from credit.features import from_frame
 from credit.package import Package, PackageError
 from credit.scoring import Scorer
+from credit.spec import Column, Schema
 from services.ledger import open_ledger
 from services.packages import read_package
 
@@ -33,29 +34,40 @@ class InProduction:
     retry_delay_seconds=[1, 5],
 )
 def score_with_incumbent(
-    dataset: str, test_rows: pd.DataFrame, settings: Settings
+    schema: Schema, test_rows: pd.DataFrame, settings: Settings
 ) -> InProduction | None:
-    """Score validated test rows with the model in production; None while there is none."""
+    """Score test rows, validated by this schema, with the model in production, if there is one."""
     ledger = open_ledger(settings.ledger_uri)
     try:
-        current = ledger.current(dataset)
+        current = ledger.current(schema.name)
     finally:
         ledger.close()
     if current is None:
         return None
     try:
         package = read_package(settings.home / current.uri, current.digest)
-        return InProduction(current.digest, current.family, _scores(package, test_rows))
+        return InProduction(current.digest, current.family, _scores(package, test_rows, schema))
     except PackageError as error:
         return InProduction(current.digest, current.family, None, str(error))
 
 
-def _scores(package: Package, rows: pd.DataFrame) -> Incumbent:
+def _scores(package: Package, rows: pd.DataFrame, schema: Schema) -> Incumbent:
     lacking = [name for name in package.schema.fields if name not in rows.columns]
     if lacking:
         raise PackageError(f"it reads {', '.join(lacking)}, which the spec no longer has")
+    changed = [
+        name
+        for name, column in package.schema.fields.items()
+        if _kind(column) != _kind(schema.columns[name])
+    ]
+    if changed:
+        raise PackageError(f"it reads {', '.join(changed)}, whose type the spec has changed")
     applications = from_frame(rows, package.schema)
     probability = Scorer(package.schema, package.graph).probabilities(applications)
     return Incumbent(
         probability, Decider(package.schema, package.policy)(applications, probability)
     )
+
+
+def _kind(column: Column) -> str:
+    return "number" if column.type == "integer" else column.type

@@ -136,6 +136,7 @@ def test_a_small_reference_judges_nobody():
     assert not any(group.judged for group in found.columns[0].groups)
     assert "female has 10 rows, fewer than 12, so no group is judged" in found.columns[0].notes[0]
     assert worst_group(DECISIONS == "approve", groups, plan(fewest=12)) is None
+    assert found.incomparable == ()
 
 
 def test_missing_values_are_shown_and_never_the_reference():
@@ -153,8 +154,10 @@ def test_a_reference_that_nobody_is_approved_of_is_said():
     found = audit(decisions, bad, {"sex": Groups(("m", "f"), codes, ("m",))}, plan(), seed=1)
     assert (found.worst, found.score) == (None, None)
     assert "Nobody of the reference group m is approved" in found.columns[0].notes[0]
+    assert found.incomparable == ("sex",)
     unstated = audit(decisions, bad, {"sex": Groups(("m", "f"), codes)}, plan(), seed=1)
     assert (unstated.worst.group, unstated.worst.ratio.value) == ("m", 0)
+    assert unstated.incomparable == ()
 
 
 def test_groups_without_good_or_bad_payers_have_no_rate_of_them():

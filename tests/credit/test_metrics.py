@@ -1,5 +1,7 @@
 """Metrics against hand-computed cases and scikit-learn."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -18,7 +20,14 @@ from sklearn.metrics import (
 )
 
 from credit import metrics
-from credit.metrics import RANGES, Interval, calibration_curve, evaluate, point_estimates
+from credit.metrics import (
+    RANGES,
+    Interval,
+    basic_interval,
+    calibration_curve,
+    evaluate,
+    point_estimates,
+)
 
 
 def test_four_rows_by_hand():
@@ -197,3 +206,13 @@ def test_calibration_curve_by_hand():
 
 def test_an_interval_reads_as_people_write_it():
     assert str(Interval(0.78123, 0.77, 0.79)) == "0.7812 [0.7700, 0.7900]"
+
+
+@pytest.mark.parametrize(
+    ("value", "draws"), [(math.nan, [0.1, 0.2]), (0.15, [0.1, math.nan]), (math.nan, [math.nan])]
+)
+def test_what_is_not_a_number_has_no_bounds_that_a_gate_would_let_pass(value, draws):
+    for limits in ((0.0, 1.0), (-math.inf, math.inf)):
+        interval = basic_interval(value, draws, *limits)
+        assert math.isnan(interval.low)
+        assert math.isnan(interval.high)

@@ -191,3 +191,9 @@ def test_one_gate_that_nobody_may_overlook_refuses(gates):
     soft = any(not gate.passed and gate.person_may_overlook for gate in gates)
     expected = "refuse" if hard else "needs approval" if soft else "promote"
     assert result.overall == expected
+
+
+def test_groups_that_cannot_be_compared_are_for_a_person():
+    result = verdict(impact_ratio=None, no_impact_ratio=("SEX",))
+    assert (result.overall, failed(result)) == ("needs approval", ["adverse-impact ratio"])
+    assert result.failed[0].reason == "nobody of the reference group of SEX is approved"
