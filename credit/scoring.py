@@ -8,12 +8,12 @@ import onnxruntime as ort
 from credit.expressions import FloatArray
 from credit.features import Applications, from_fields
 from credit.package import PackageError
+from credit.policy import DECIMALS
 from credit.spec import Schema
 
 NUMBERS = "numbers"
 CATEGORIES = "categories"
 PROBABILITY = "probability_of_default"
-DECIMALS = 6
 BATCH = 8192
 
 

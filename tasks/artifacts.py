@@ -18,23 +18,9 @@ from prefect.cache_policies import NO_CACHE
 from credit.assessment import Assessment
 from credit.metrics import Interval
 from services.model import VERSION_DIGITS
+from tasks.documents.vocabulary import METRICS
 from tasks.record import Data, Evaluation, Tracked, Training
 
-METRIC_TITLES = {
-    "auc": "AUC",
-    "gini": "Gini",
-    "ks": "KS",
-    "pr_auc": "PR-AUC",
-    "brier": "Brier score",
-    "rmse": "RMSE",
-    "log_loss": "Log loss",
-    "accuracy": "Accuracy at PD 0.5",
-    "majority_accuracy": "Accuracy of the majority class",
-    "f1": "F1 at PD 0.5",
-    "calibration_error": "Calibration error",
-    "calibration_slope": "Calibration slope",
-    "calibration_intercept": "Calibration intercept",
-}
 LEADERBOARD_METRICS = ("auc", "ks", "brier")
 # What people look at first; MLflow keeps all.
 PLOTS = ("roc", "calibration", "importance", "profit", "fairness")
@@ -98,7 +84,7 @@ def leaderboard_table(training: Training) -> list[dict[str, str]]:
         {
             "Family": fit.trained.title,
             "Validation AUC": str(fit.trained.metrics["validation"]["auc"]),
-            **{f"Test {METRIC_TITLES[name]}": str(fit.test[name]) for name in LEADERBOARD_METRICS},
+            **{f"Test {METRICS[name].title}": str(fit.test[name]) for name in LEADERBOARD_METRICS},
             "Seconds": f"{fit.seconds:.1f}",
             "Package": fit.digest[:VERSION_DIGITS],
         }
@@ -110,7 +96,7 @@ def metrics_table(metrics: Mapping[str, Interval]) -> list[dict[str, str]]:
     """One row for each metric."""
     return [
         {
-            "Metric": METRIC_TITLES.get(name, name),
+            "Metric": METRICS[name].title,
             "Value": f"{interval.value:.4f}",
             "Low": f"{interval.low:.4f}",
             "High": f"{interval.high:.4f}",

@@ -25,7 +25,7 @@ METRICS = {
     "rmse": Metric("RMSE", "root of the Brier score; lower is better"),
     "accuracy": Metric("Accuracy", "share of rows on the right side of a PD of 50%", percent),
     "majority_accuracy": Metric(
-        "Majority baseline", "accuracy of calling every applicant good", percent
+        "Majority baseline", "accuracy of always naming the larger class", percent
     ),
     "f1": Metric("F1", "harmonic mean of precision and recall at a PD of 50%"),
     "calibration_error": Metric(
