@@ -96,11 +96,12 @@ def training(
     judged = judge_champion(champion, assessed, test_rows, by, preset, settings)
     record = _record(assessed, champion, judged, preset, described, settings)
     assessed_at = time.monotonic()
+    packing = pack_bento.submit(quote(record.champion), settings)
     tracked = track_training(quote(record), judged.figures, settings)
-    bento = pack_bento(quote(record.champion), settings)
     version = register_champion(quote(record), tracked, settings)
-    attest(quote(record), tracked, version, bento, settings)
     publish_training(quote(record), tracked, judged.figures)
+    bento = packing.result()
+    attest(quote(record), tracked, version, bento, settings)
     asked = None
     if promote:
         wanted = candidate(record, judged.compared_with, settings)
