@@ -1,4 +1,8 @@
-"""What flow, tracking, packages and deployment cost over a bare script that does the same fits."""
+"""What flow, tracking and packages cost over a bare script that does the same fits.
+
+What the flow does beyond them for model risk, from the last fit to the last document, is no cost
+of orchestration: it is taken out of the flow's seconds and has a budget of its own.
+"""
 
 import json
 import os
@@ -21,17 +25,28 @@ from credit.plan import FamilyName, PresetName
 
 DATASET = "taiwan-default"
 RUNS = 3
-MOST_RATIO, MOST_SECONDS = 1.05, 20
+MOST_RATIO, MOST_SECONDS, MOST_ASSESSMENT_SECONDS = 1.05, 20, 40
 PACKAGES = ("prefect", "mlflow", "scikit-learn", "xgboost-cpu", "tensorflow-cpu")
 PRESETS: tuple[PresetName, ...] = ("quick", "full")
+# What a second flow would find done by the first: the same training gives the same package.
+MADE = ("packages", "bentoml")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One whole process: seconds from start to exit, and the validation AUC of each family."""
+    """One whole process: seconds from start to exit, and the validation AUC of each family.
+
+    assessment: how many of the seconds went into assessment, examination and documents.
+    """
 
     seconds: float
     aucs: dict[str, float]
+    assessment: float = 0.0
+
+    @property
+    def rest(self) -> float:
+        """Seconds without assessment."""
+        return self.seconds - self.assessment
 
 
 def measure(
@@ -60,20 +75,24 @@ def measure(
             flow = _flow(dataset, preset, families, home)
             _check_same(bare, flow)
             options.console.print(
-                f"{preset} {number} of {runs}: bare {bare.seconds:.1f} s, flow {flow.seconds:.1f} s"
+                f"{preset} {number} of {runs}: bare {bare.seconds:.1f} s, flow {flow.seconds:.1f} "
+                f"s, of it assessment {flow.assessment:.1f} s"
             )
-            pairs.append((bare.seconds, flow.seconds))
+            pairs.append((bare, flow))
         result |= _summary(preset, pairs)
     shutil.rmtree(home)
     return result
 
 
-def _summary(preset: PresetName, pairs: Sequence[tuple[float, float]]) -> Result:
+def _summary(preset: PresetName, pairs: Sequence[tuple[Run, Run]]) -> Result:
+    """Medians over pairs of bare script and flow."""
+    differences = [flow.rest - bare.seconds for bare, flow in pairs]
     return {
-        f"{preset}_bare_seconds": round(median(bare for bare, _ in pairs), 2),
-        f"{preset}_flow_seconds": round(median(flow for _, flow in pairs), 2),
-        f"{preset}_difference_seconds": round(median(flow - bare for bare, flow in pairs), 2),
-        f"{preset}_ratio": round(median(flow / bare for bare, flow in pairs), 4),
+        f"{preset}_bare_seconds": round(median(bare.seconds for bare, _ in pairs), 2),
+        f"{preset}_flow_seconds": round(median(flow.seconds for _, flow in pairs), 2),
+        f"{preset}_assessment_seconds": round(median(flow.assessment for _, flow in pairs), 2),
+        f"{preset}_difference_seconds": round(median(differences), 2),
+        f"{preset}_ratio": round(median(flow.rest / bare.seconds for bare, flow in pairs), 4),
     }
 
 
@@ -85,12 +104,15 @@ def _bare(dataset: str, preset: PresetName, families: Sequence[FamilyName], home
 
 
 def _flow(dataset: str, preset: PresetName, families: Sequence[FamilyName], home: Path) -> Run:
+    """A training that compares itself with no champion and finds no package made before."""
+    for folder in MADE:
+        shutil.rmtree(home / folder, ignore_errors=True)
     program = "from flows.cli import main; main()"
     command = [sys.executable, "-c", program, "train", "--dataset", dataset, "--preset", preset]
     chosen = [word for family in families for word in ("--family", family)]
-    seconds, printed = _timed([*command, *chosen, "--json"], home)
-    board = printed["leaderboard"]
-    return Run(seconds, {line["family"]: line["validation_auc"]["value"] for line in board})
+    seconds, printed = _timed([*command, *chosen, "--no-promote", "--json"], home)
+    aucs = {line["family"]: line["validation_auc"]["value"] for line in printed["leaderboard"]}
+    return Run(seconds, aucs, printed["seconds"]["assessment"])
 
 
 def _timed(command: Sequence[str], home: Path) -> tuple[float, dict[str, Any]]:
@@ -122,23 +144,25 @@ def show(result: Result) -> str:
     rows = [
         [
             f"`{preset}`",
-            f"{float(result[f'{preset}_bare_seconds']):.1f}",
-            f"{float(result[f'{preset}_flow_seconds']):.1f}",
-            f"{float(result[f'{preset}_difference_seconds']):.1f}",
+            *(
+                f"{float(result[f'{preset}_{name}_seconds']):.1f}"
+                for name in ("bare", "flow", "assessment", "difference")
+            ),
             f"{float(result[f'{preset}_ratio']):.3f}",
         ]
         for preset in measured
     ]
     first = float(result["first_flow_in_a_new_home_quick_seconds"])
     said = (
-        f"`creditloop train --dataset {result['dataset']}` against a script that reads, checks, "
-        "splits, fits and measures the same families on as many threads, without Prefect, MLflow, "
-        "packages and deployment. Whole processes in turn, medians of "
-        f"{result['runs']} runs; both make the same models, which is checked. The first flow in a "
-        f"new home, which also makes the databases of Prefect and MLflow, took {first:.1f} s in "
-        "`quick`."
+        f"`creditloop train --dataset {result['dataset']} --no-promote` against a script that "
+        "reads, checks, splits, fits and measures the same families on as many threads, without "
+        "Prefect, MLflow, packages and Bento. Whole processes in turn, medians of "
+        f"{result['runs']} runs; both make the same models, which is checked. The script assesses "
+        "nothing, so difference and ratio are those of the flow's seconds less its assessment's, "
+        "which run from the last fit to the last document. The first flow in a new home, which "
+        f"also makes the databases of Prefect and MLflow, took {first:.1f} s in `quick`."
     )
-    head = ("preset", "bare s", "flow s", "difference s", "ratio")
+    head = ("preset", "bare s", "flow s", "of it assessment s", "difference s", "ratio")
     return "\n\n".join([said, table(head, rows), _targets(result, measured)])
 
 
@@ -150,6 +174,10 @@ def _targets(result: Result, measured: Sequence[PresetName]) -> str:
     if "quick" in measured:
         reached = float(result["quick_difference_seconds"]) <= MOST_SECONDS
         verdicts.append(f"difference in `quick` at most {MOST_SECONDS} s: {verdict(reached)}")
+        reached = float(result["quick_assessment_seconds"]) <= MOST_ASSESSMENT_SECONDS
+        verdicts.append(
+            f"assessment in `quick` at most {MOST_ASSESSMENT_SECONDS} s: {verdict(reached)}"
+        )
     return f"Targets: {'; '.join(verdicts)}."
 
 

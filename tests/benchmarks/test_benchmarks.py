@@ -94,21 +94,33 @@ def test_script_and_flow_make_the_same_models(tmp_path: Path) -> None:
     flow = orchestration._flow(DATASET, "quick", [FAMILY], tmp_path / "home")
     orchestration._check_same(bare, flow)
     assert bare.aucs.keys() == {FAMILY}
-    assert min(bare.seconds, flow.seconds) > 0
+    assert bare.rest == bare.seconds > 0
+    assert 0 < flow.assessment < flow.seconds
 
 
 def test_orchestration_takes_medians_of_pairs(tmp_path: Path) -> None:
-    summary = orchestration._summary("full", [(10.0, 11.0), (20.0, 20.0), (40.0, 50.0)])
-    assert summary == {
-        "full_bare_seconds": 20.0,
-        "full_flow_seconds": 20.0,
-        "full_difference_seconds": 1.0,
-        "full_ratio": 1.1,
+    pairs = [
+        (orchestration.Run(bare, {}), orchestration.Run(flow, {}, assessment))
+        for bare, flow, assessment in ((10.0, 15.0, 4.0), (20.0, 65.0, 45.0), (40.0, 91.0, 41.0))
+    ]
+    medians = {
+        "bare_seconds": 20.0,
+        "flow_seconds": 65.0,
+        "assessment_seconds": 41.0,
+        "difference_seconds": 1.0,
+        "ratio": 1.1,
     }
+    summaries = {preset: orchestration._summary(preset, pairs) for preset in ("quick", "full")}
+    for preset, summary in summaries.items():
+        assert summary == {f"{preset}_{name}": value for name, value in medians.items()}
     facts = {**circumstances("prefect"), "dataset": DATASET, "runs": 3}
-    result = {**facts, "first_flow_in_a_new_home_quick_seconds": 30.0, **summary}
+    first = {"first_flow_in_a_new_home_quick_seconds": 30.0}
+    result = {**facts, **first, **summaries["quick"], **summaries["full"]}
     page = check(orchestration.BENCHMARK, result, tmp_path)
+    assert "| `quick` | 20.0 | 65.0 | 41.0 | 1.0 | 1.100 |" in page
     assert "ratio in `full` at most 1.05: **missed**" in page
+    assert "difference in `quick` at most 20 s: reached" in page
+    assert "assessment in `quick` at most 40 s: **missed**" in page
 
 
 def test_orchestration_refuses_to_compare_different_models() -> None:
