@@ -74,5 +74,8 @@ def creditloop_here(
         contextlib.chdir(home),
     ):
         capfd.readouterr()
-        code = cli._run()
+        try:
+            code = cli._run()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
     return Outcome(code, *capfd.readouterr())

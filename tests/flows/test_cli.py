@@ -2,9 +2,9 @@
 
 import json
 import re
+import resource
 import subprocess
 import sys
-import time
 from unittest.mock import patch
 
 import pytest
@@ -28,9 +28,9 @@ HEAVY = ("prefect", "mlflow", "sklearn", "xgboost", "tensorflow", "pandas", "ben
 
 
 def test_help_lists_every_command_at_once(tmp_path):
-    started = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     outcome = creditloop(tmp_path, "--help")
-    assert time.monotonic() - started < 5  # under 1 s on an idle machine
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 2
     assert outcome.code == 0
     assert all(command in outcome.out for command in COMMANDS)
 
@@ -55,22 +55,22 @@ def test_every_command_has_help(command, capsys):
     assert "--help" in capsys.readouterr().out
 
 
-def test_draft_of_a_spec_is_a_spec(tmp_path):
+def test_draft_of_a_spec_is_a_spec(tmp_path, here):
     data = ROOT / "data" / "german-credit.csv"
-    draft = creditloop(tmp_path, "spec", data)
+    draft = here(tmp_path, "spec", data)
     assert draft.code == 0
     assert yaml.safe_load(draft.out)["name"] == "german-credit"
-    written = creditloop(tmp_path, "spec", data, "--output", "draft.yaml")
+    written = here(tmp_path, "spec", data, "--output", "draft.yaml")
     assert written.code == 0
     assert (tmp_path / "draft.yaml").read_text() == draft.out
-    assert creditloop(tmp_path, "spec", "draft.yaml", "--check").code == 0
-    again = creditloop(tmp_path, "spec", data, "--output", "draft.yaml")
+    assert here(tmp_path, "spec", "draft.yaml", "--check").code == 0
+    again = here(tmp_path, "spec", data, "--output", "draft.yaml")
     assert (again.code, len(again.error_lines)) == (2, 1)
 
 
-def test_check_of_specs_names_each_that_is_wrong(tmp_path):
+def test_check_of_specs_names_each_that_is_wrong(tmp_path, here):
     (tmp_path / "wrong.yaml").write_text("name: Wrong\ncolumns: {}\n")
-    outcome = creditloop(tmp_path, "spec", "--check", "german-credit", "wrong.yaml", "--json")
+    outcome = here(tmp_path, "spec", "--check", "german-credit", "wrong.yaml", "--json")
     assert outcome.code == 1
     good, wrong = outcome.json["specs"]
     assert good == {"file": "german-credit", "problem": None}
@@ -86,8 +86,8 @@ def test_doctor_on_a_fresh_home(tmp_path):
     assert checks["Prefect API"]["state"] == "ok"
 
 
-def test_doctor_finds_what_is_wrong(tmp_path):
-    outcome = creditloop(
+def test_doctor_finds_what_is_wrong(tmp_path, here):
+    outcome = here(
         tmp_path,
         "doctor",
         CREDITLOOP_LEDGER_URL="sqlite:////proc/none/ledger.db",
@@ -169,19 +169,19 @@ def test_demo_goes_from_nothing_to_a_scored_application(tmp_path, up, capfd):
     )
 
 
-def test_training_without_promotion_deploys_nothing(tmp_path, up, capfd):
+def test_training_without_promotion_deploys_nothing(tmp_path, up, capfd, here):
     train = ("train", "--dataset", DATASET, "--family", "woe_logistic", "--no-promote", "--json")
     outcome = creditloop_here(tmp_path, up.api, capfd, *train)
     assert outcome.code == 0, outcome.err
     assert outcome.json["deployed"] is False
-    models = creditloop(tmp_path, "models", "--dataset", DATASET, "--json").json
+    models = here(tmp_path, "models", "--dataset", DATASET, "--json").json
     assert models["current"] is None
     assert [kept["digest"] for kept in models["packages"]] == [outcome.json["package"]["digest"]]
 
 
 def test_mlflow_follows_the_ledger_and_a_rerun_completes(tmp_path, up, capfd):
     train = ("train", "--dataset", DATASET, "--family", "woe_logistic", "--json")
-    with patch("flows.training.deploy", side_effect=LedgerError("disk full")):
+    with patch("flows.promotion.request_promotion", side_effect=LedgerError("disk full")):
         failed = creditloop_here(tmp_path, up.api, capfd, *train)
     assert failed.json["error"] == {"kind": "LedgerError", "message": "disk full"}
     settings = load_settings(home=tmp_path)

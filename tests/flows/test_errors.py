@@ -66,16 +66,16 @@ def test_spec_with_an_unknown_key(tmp_path):
     assert not left_behind(tmp_path)
 
 
-def test_missing_file(tmp_path):
-    outcome = creditloop(tmp_path, "train", "--dataset", "german-credit", "--data", "no.csv")
+def test_missing_file(tmp_path, here):
+    outcome = here(tmp_path, "train", "--dataset", "german-credit", "--data", "no.csv")
     assert outcome.code == 2
     assert len(outcome.error_lines) == 1
     assert "no.csv does not exist" in outcome.err
     assert outcome.out == ""
 
 
-def test_unknown_data_set_names_those_there_are(tmp_path):
-    outcome = creditloop(tmp_path, "train", "--dataset", "french-credit")
+def test_unknown_data_set_names_those_there_are(tmp_path, here):
+    outcome = here(tmp_path, "train", "--dataset", "french-credit")
     assert outcome.code == 2
     assert "german-credit" in outcome.err
 
@@ -88,15 +88,15 @@ def test_unknown_data_set_names_those_there_are(tmp_path):
         (["--family", "oracle"], "'oracle' is not one of woe_logistic"),
     ],
 )
-def test_wrong_options(tmp_path, arguments, message):
-    outcome = creditloop(tmp_path, "train", *arguments)
+def test_wrong_options(tmp_path, here, arguments, message):
+    outcome = here(tmp_path, "train", *arguments)
     assert outcome.code == 2
     assert len(outcome.error_lines) == 1
     assert message in outcome.err
 
 
-def test_wrong_setting(tmp_path):
-    outcome = creditloop(tmp_path, "models", CREDITLOOP_SERVING__PORT="many")
+def test_wrong_setting(tmp_path, here):
+    outcome = here(tmp_path, "models", CREDITLOOP_SERVING__PORT="many")
     assert outcome.code == 2
     assert len(outcome.error_lines) == 1
     assert "serving.port" in outcome.err
@@ -105,27 +105,27 @@ def test_wrong_setting(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value"), [("CREDITLOOP_CONFIG", "list.yaml"), ("CREDITLOOP_TRAINING", "{bad")]
 )
-def test_settings_that_cannot_be_read(tmp_path, name, value):
+def test_settings_that_cannot_be_read(tmp_path, here, name, value):
     (tmp_path / "list.yaml").write_text("- dataset")
-    outcome = creditloop(tmp_path, "models", "--json", **{name: value})
+    outcome = here(tmp_path, "models", "--json", **{name: value})
     assert outcome.code == 2
     assert len(outcome.error_lines) == 1
     assert outcome.json["error"]["kind"] == "SettingsError"
 
 
-def test_output_that_cannot_be_written(tmp_path):
+def test_output_that_cannot_be_written(tmp_path, here):
     (tmp_path / "taken").touch()
-    outcome = creditloop(tmp_path, "spec", GERMAN, "--output", "taken/x.yaml", "--json")
+    outcome = here(tmp_path, "spec", GERMAN, "--output", "taken/x.yaml", "--json")
     assert outcome.code == 2
     assert outcome.error_lines == ["creditloop: taken: File exists"]
     assert outcome.json["error"]["message"] == "taken: File exists"
-    assert creditloop(tmp_path, "spec", GERMAN, "--output", "no/such/x.yaml").code == 0
+    assert here(tmp_path, "spec", GERMAN, "--output", "no/such/x.yaml").code == 0
     assert [path.name for path in (tmp_path / "no" / "such").iterdir()] == ["x.yaml"]
 
 
-def test_a_day_that_does_not_exist_in_a_spec(tmp_path):
+def test_a_day_that_does_not_exist_in_a_spec(tmp_path, here):
     (tmp_path / "spec.yaml").write_text("name: tiny\nversion: 2024-13-45\n")
-    outcome = creditloop(tmp_path, "spec", "--check", "spec.yaml")
+    outcome = here(tmp_path, "spec", "--check", "spec.yaml")
     assert outcome.code == 1
     assert "cannot be read as YAML: line 2: month must be in 1..12" in outcome.err
 

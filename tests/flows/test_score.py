@@ -42,11 +42,15 @@ def home(tmp_path_factory):
     return home
 
 
-def score(home, *arguments):
-    return creditloop(home, "score", *arguments, CREDITLOOP_DATASET=tiny.SCHEMA.name)
+@pytest.fixture
+def score(here):
+    def run(home, *arguments):
+        return here(home, "score", *arguments, CREDITLOOP_DATASET=tiny.SCHEMA.name)
+
+    return run
 
 
-def test_same_numbers_as_the_service(home):
+def test_same_numbers_as_the_service(home, score):
     outcome = score(home, "applications.csv", "--json")
     assert outcome.code == 0, outcome.err
     scores = outcome.json["scores"]
@@ -60,7 +64,7 @@ def test_same_numbers_as_the_service(home):
             assert scores[position]["probability_of_default"] == expected
 
 
-def test_bad_rows_say_why_and_the_others_are_scored(home):
+def test_bad_rows_say_why_and_the_others_are_scored(home, score):
     outcome = score(home, "applications.csv", "--json").json
     assert (outcome["scored"], outcome["rejected"]) == (2, 1)
     good, _, bad = outcome["scores"]
@@ -70,7 +74,7 @@ def test_bad_rows_say_why_and_the_others_are_scored(home):
     assert "duration: got 200, expected an integer from 4 to 72 months" in bad["reasons"]
 
 
-def test_parquet_scores_like_csv_and_output_has_every_row(home, tmp_path):
+def test_parquet_scores_like_csv_and_output_has_every_row(home, tmp_path, score):
     frame = pd.DataFrame(ROWS[:1])
     frame.to_parquet(home / "applications.parquet")
     output = tmp_path / "new" / "scores.csv"
@@ -83,23 +87,23 @@ def test_parquet_scores_like_csv_and_output_has_every_row(home, tmp_path):
     assert float(line["probability_of_default"]) == expected
 
 
-def test_nothing_scored_is_a_no(home, tmp_path):
+def test_nothing_scored_is_a_no(home, tmp_path, score):
     pd.DataFrame(ROWS[2:]).to_csv(tmp_path / "bad.csv", index=False)
     outcome = score(home, tmp_path / "bad.csv")
     assert outcome.code == 1
     assert "0 of 1 rows scored" in outcome.err
 
 
-def test_models_lists_production_and_packages(home):
-    outcome = creditloop(home, "models", "--dataset", tiny.SCHEMA.name, "--json")
+def test_models_lists_production_and_packages(home, here):
+    outcome = here(home, "models", "--dataset", tiny.SCHEMA.name, "--json")
     assert outcome.code == 0
     models = json.loads(outcome.out)
     assert models["current"]["actor"] == "Ada"
     assert models["current"]["digest"] == models["packages"][0]["digest"]
-    assert "first model" in creditloop(home, "models", "--dataset", tiny.SCHEMA.name).out
+    assert "first model" in here(home, "models", "--dataset", tiny.SCHEMA.name).out
 
 
-def test_changed_package_is_refused_in_one_line(home):
+def test_changed_package_is_refused_in_one_line(home, score, here):
     settings = load_settings(home=home)
     (path,) = settings.packages.iterdir()
     graph = path / "model.onnx"
@@ -107,7 +111,7 @@ def test_changed_package_is_refused_in_one_line(home):
     try:
         graph.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         outcome = score(home, "applications.csv", "--json")
-        listed = creditloop(home, "models", "--json").json
+        listed = here(home, "models", "--json").json
     finally:
         graph.write_bytes(content)
     assert outcome.code == 1
@@ -117,13 +121,13 @@ def test_changed_package_is_refused_in_one_line(home):
     assert "does not match its sha256" in listed["packages"][0]["problem"]
 
 
-def test_unknown_digest_is_refused(home):
+def test_unknown_digest_is_refused(home, score):
     outcome = score(home, "applications.csv", "--digest", "ffff")
     assert outcome.code == 1
     assert "0 packages have a digest that begins with 'ffff'" in outcome.err
 
 
-def test_without_a_model_the_remedy_is_named(tmp_path):
+def test_without_a_model_the_remedy_is_named(tmp_path, score):
     outcome = score(tmp_path, "applications.csv")
     assert outcome.code == 1
     assert "run `creditloop train --dataset tiny-credit`" in outcome.err
