@@ -14,6 +14,7 @@ import pytest
 
 COMMAND = Path(sys.executable).parent / "creditloop"
 OURS = ("CREDITLOOP_", "PREFECT_", "MLFLOW_", "BENTOML_")
+SMALL = Path(__file__).parent / "small.yaml"
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,10 @@ class Outcome:
 
 
 def environment(home: Path, **variables: str) -> dict[str, str]:
-    """This environment without what configures us, and a home."""
+    """This environment without what configures us, a home, and settings that spare work."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return {**kept, "CREDITLOOP_HOME": str(home), "DO_NOT_TRACK": "1", **variables}
+    ours = {"CREDITLOOP_HOME": str(home), "CREDITLOOP_CONFIG": str(SMALL), "DO_NOT_TRACK": "1"}
+    return {**kept, **ours, **variables}
 
 
 def creditloop(home: Path, *arguments: object, **variables: str) -> Outcome:

@@ -23,7 +23,6 @@ COMMANDS = (
 )
 LIGHT = ("flows.cli", "flows.commands.keys")
 SLIM = tuple(f"flows.commands.{name}" for name in ("serve", "score", "promote", "rollback"))
-SMALL = ROOT / "tests" / "flows" / "small.yaml"
 HEAVY = ("prefect", "mlflow", "sklearn", "xgboost", "tensorflow", "pandas", "bentoml")
 
 
@@ -149,9 +148,7 @@ def test_evaluate_warns_of_rows_that_may_have_been_trained_on(trained, up, capfd
 
 
 def test_demo_goes_from_nothing_to_a_scored_application(tmp_path, up, capfd):
-    outcome = creditloop_here(
-        tmp_path, up.api, capfd, "demo", "--dataset", DATASET, CREDITLOOP_CONFIG=str(SMALL)
-    )
+    outcome = creditloop_here(tmp_path, up.api, capfd, "demo", "--dataset", DATASET)
     assert outcome.code == 0, outcome.err
     for family in FamilyName.__args__:
         assert family in outcome.out

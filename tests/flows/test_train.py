@@ -13,6 +13,8 @@ from tasks.tracking import _url
 from tests.flows.command import creditloop_here
 from tests.flows.conftest import DATASET, FAMILIES, TRAIN
 
+DOCUMENTS = ("model-card", "validation-report", "adverse-action")
+
 
 @pytest.fixture(scope="session")
 def result(trained):
@@ -103,10 +105,30 @@ def test_runs_have_metrics_with_bounds_and_the_fingerprint_of_the_data(client, r
     package = result["package"]
     manifest = read_package(Path(package["path"]), package["digest"]).manifest
     assert run.data.tags["data"] == manifest.training_data
-    assert {file.path for file in client.list_artifacts(run.info.run_id, "plots")} == {
-        "plots/calibration.png",
-        "plots/roc.png",
-    }
+    plots = {file.path for file in client.list_artifacts(run.info.run_id, "plots")}
+    assert {f"plots/{name}.png" for name in ("roc", "calibration", "ks", "profit")} <= plots
+
+
+def test_documents_are_there_and_mlflow_keeps_the_same_bytes(client, result, settings, tmp_path):
+    paths = {name: Path(path) for name, path in result["documents"].items()}
+    assert tuple(paths) == DOCUMENTS
+    kept = Path(client.download_artifacts(result["mlflow"]["run_id"], "documents", str(tmp_path)))
+    assert len(list(kept.iterdir())) == 2 * len(DOCUMENTS)
+    for path in paths.values():
+        assert path.is_relative_to(settings.home / "documents")
+        assert path.read_text().startswith("<!doctype html>")
+        assert json.loads(path.with_suffix(".json").read_bytes())
+        for file in (path, path.with_suffix(".json")):
+            assert (kept / file.name).read_bytes() == file.read_bytes()
+
+
+def test_report_and_attestation_give_the_verdict_that_the_command_printed(result, settings):
+    verdict = result["verdict"]
+    assert (verdict["overall"], result["promotion"]["state"]) == ("promote", "approved")
+    report = Path(result["documents"]["validation-report"])
+    assert json.loads(report.with_suffix(".json").read_bytes())["verdict"] == verdict
+    name = f"{result['package']['digest']}.{result['run_id']}.attestation.json"
+    assert json.loads((settings.packages / name).read_bytes())["verdict"] == verdict
 
 
 def test_registered_champion_is_the_package_byte_for_byte(client, result, tmp_path):
