@@ -126,7 +126,7 @@ def test_report_and_attestation_give_the_verdict_that_the_command_printed(result
     verdict = result["verdict"]
     assert (verdict["overall"], result["promotion"]["state"]) == ("promote", "approved")
     report = Path(result["documents"]["validation-report"])
-    assert json.loads(report.with_suffix(".json").read_bytes())["verdict"] == verdict
+    assert json.loads(report.with_suffix(".json").read_bytes())["evidence"]["verdict"] == verdict
     name = f"{result['package']['digest']}.{result['run_id']}.attestation.json"
     assert json.loads((settings.packages / name).read_bytes())["verdict"] == verdict
 
