@@ -1,5 +1,7 @@
 """Prefect, MLflow, worker and scorer as `creditloop up` runs them, through their own APIs."""
 
+import json
+import re
 import time
 from base64 import b64decode
 
@@ -105,6 +107,27 @@ def test_leaderboard_is_a_table_artifact(artifacts):
     leaderboard = artifacts[f"{DATASET}-leaderboard"]
     assert leaderboard["type"] == "table"
     assert "Validation AUC" in str(leaderboard["data"])
+
+
+def test_verdict_is_a_table_artifact_with_a_reason_for_each_gate(artifacts):
+    verdict = artifacts[f"{DATASET}-verdict"]
+    assert verdict["type"] == "table"
+    assert verdict["description"].startswith("**promote** — version ")
+    gates = json.loads(verdict["data"])
+    assert {"AUC", "calibration slope", "documents"} <= {gate["Gate"] for gate in gates}
+    assert all(gate["Passed"] == "yes" and gate["Reason"] for gate in gates)
+
+
+def test_documents_are_linked_to_mlflow_which_has_them(artifacts, up):
+    links = artifacts[f"{DATASET}-documents"]["data"]
+    for name in ("model-card", "validation-report", "adverse-action"):
+        (link,) = re.findall(rf"\[{name}\]\((.*)\)", links)
+        assert link.startswith(f"{up.mlflow}/#/experiments/")
+        run_id, _, path = link.partition("/runs/")[2].partition("/artifacts/")
+        wanted = {"run_uuid": run_id, "path": path}
+        answer = httpx.get(f"{up.mlflow}/get-artifact", params=wanted, trust_env=False)
+        assert answer.text.startswith("<!doctype html>\n<html")
+        assert "German" in answer.text or DATASET in answer.text
 
 
 @pytest.mark.parametrize("plot", ["roc", "calibration"])
