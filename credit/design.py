@@ -1,5 +1,6 @@
 """The matrices that models read, for fitting, scoring and reasons alike."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,21 @@ from credit.features import CodeArray, Features, Layout
 
 # Trees take single precision, in which a larger number would be infinite.
 LARGEST = float(np.finfo(np.float32).max)
+# Categories of many levels make wide matrices: intermediate ones are held for so many rows.
+ROWS_AT_ONCE = 4096
+
+
+def _by_rows(matrix: Callable[[Features], FloatArray], features: Features) -> FloatArray:
+    """What `matrix` makes of every row, without holding its intermediate steps for all of them."""
+    if len(features) <= ROWS_AT_ONCE:
+        return matrix(features)
+    first = matrix(features[:ROWS_AT_ONCE])
+    whole = np.empty((len(features), first.shape[1]))
+    whole[:ROWS_AT_ONCE] = first
+    for start in range(ROWS_AT_ONCE, len(features), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        whole[rows] = matrix(features[rows])
+    return whole
 
 
 @dataclass(frozen=True)
@@ -93,6 +109,9 @@ class TreeDesign:
 
     def matrix(self, features: Features) -> FloatArray:
         """[rows, columns], NaN missing."""
+        return _by_rows(self._matrix, features)
+
+    def _matrix(self, features: Features) -> FloatArray:
         numbers, indicators = self.special.split(features.numbers)
         numbers = np.clip(numbers, -LARGEST, LARGEST)
         return np.hstack([numbers, indicators, self.one_hot.encode(features.codes)])
@@ -120,12 +139,11 @@ class ScaledDesign:
         tree = TreeDesign.of(layout)
         matrix = tree.matrix(features)
         missing = np.isnan(matrix)
-        known = np.where(missing.all(axis=0), 0.0, matrix)
-        quantiles = np.nanquantile(known, [0.005, 0.5, 0.995], axis=0)
-        low, fill, high = quantiles.reshape(3, known.shape[1])
-        is_indicator = np.arange(known.shape[1]) >= len(layout.numbers)
+        low, fill, high = _quantiles(matrix)
+        is_indicator = np.arange(matrix.shape[1]) >= len(layout.numbers)
         low, high = np.where(is_indicator, 0.0, low), np.where(is_indicator, 1.0, high)
         gaps = tuple(np.flatnonzero(missing.any(axis=0)).tolist())
+        del matrix, missing
         unscaled = cls(tree, low, high, fill, gaps, np.zeros(1), np.ones(1))
         dense = unscaled.matrix(features)
         deviation = dense.std(axis=0)
@@ -141,8 +159,21 @@ class ScaledDesign:
 
     def matrix(self, features: Features) -> FloatArray:
         """[rows, columns] without gaps."""
+        return _by_rows(self._matrix, features)
+
+    def _matrix(self, features: Features) -> FloatArray:
         matrix = self.tree.matrix(features)
         missing = np.isnan(matrix)
         filled = np.clip(np.where(missing, self.fill, matrix), self.low, self.high)
         dense = np.hstack([filled, missing[:, self.gaps].astype(np.float64)])
         return np.asarray((dense - self.mean) / self.deviation)
+
+
+def _quantiles(matrix: FloatArray) -> FloatArray:
+    """The 0.5%, 50% and 99.5% quantiles of each column [3, columns]; 0 where all is missing."""
+    shares = [0.005, 0.5, 0.995]
+    found = np.zeros((len(shares), matrix.shape[1]))
+    for position, column in enumerate(matrix.T):
+        if not np.isnan(column).all():
+            found[:, position] = np.nanquantile(column, shares)
+    return found

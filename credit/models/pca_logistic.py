@@ -51,7 +51,10 @@ def fit(
     """Keep the components that hold the wanted share of variance, then fit on them, weighted."""
     design = ScaledDesign.fit(layout, features)
     matrix = design.matrix(features)
-    pca = PCA(n_components=float(params["variance"]), svd_solver="full", random_state=seed)
+    # By the covariance: the full decomposition copies the matrix three times over.
+    pca = PCA(
+        n_components=float(params["variance"]), svd_solver="covariance_eigh", random_state=seed
+    )
     scores = pca.fit_transform(matrix)
     regression = LogisticRegression(C=float(params["C"]), max_iter=2000)
     regression.fit(scores, bad, sample_weight=weights)

@@ -1,10 +1,12 @@
 """The matrices that models are fitted on."""
 
+import tracemalloc
+
 import numpy as np
 import onnxruntime as ort
 
-from credit.design import ScaledDesign
-from credit.features import Features, Layout, NumberFeature
+from credit.design import ROWS_AT_ONCE, ScaledDesign, TreeDesign
+from credit.features import CategoryFeature, Features, Layout, NumberFeature
 from credit.graph import Graph
 from credit.models.design import FeatureTensors, emit_scaled_design
 
@@ -46,3 +48,26 @@ def test_the_graph_computes_the_same_matrix():
     session = ort.InferenceSession(graph.build(output, ("rows", 5)))
     (served,) = session.run(["matrix"], {"numbers": rows.numbers})
     np.testing.assert_allclose(served, design.matrix(rows), atol=1e-12)
+
+
+def test_a_long_matrix_is_that_of_its_parts():
+    rows = features(2 * ROWS_AT_ONCE + 1)
+    design = ScaledDesign.fit(LAYOUT, rows)
+    for each in (design, design.tree):
+        parts = [each.matrix(rows[start : start + 1000]) for start in range(0, len(rows), 1000)]
+        np.testing.assert_array_equal(each.matrix(rows), np.concatenate(parts))
+
+
+def test_many_levels_are_encoded_without_holding_the_matrix_several_times():
+    layout = Layout(LAYOUT.numbers, (CategoryFeature("dealer", 300),))
+    numbers = features(5 * ROWS_AT_ONCE).numbers
+    rows = Features(numbers, np.arange(len(numbers), dtype=np.int64)[:, np.newaxis] % 300)
+    tracemalloc.start()
+    size = TreeDesign.of(layout).matrix(rows).nbytes
+    encoding = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    ScaledDesign.fit(layout, rows)
+    fitting = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert encoding < 2 * size
+    assert fitting < 2.5 * size
