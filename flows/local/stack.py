@@ -76,8 +76,13 @@ def _prefect(port: int, logs: Path, environment: Mapping[str, str]) -> Server:
         ["prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)],
         logs / "prefect.log",
         f"http://{LOOPBACK}:{port}/api/health",
-        # Its own API URL would make the server's command line ask itself.
-        {**environment, "PREFECT_API_URL": ""},
+        # Its own API URL would make the server's command line ask itself, but its pages need it:
+        # they would ask port 4200 whatever the port.
+        {
+            **environment,
+            "PREFECT_API_URL": "",
+            "PREFECT_SERVER_UI_API_URL": environment["PREFECT_API_URL"],
+        },
     )
 
 

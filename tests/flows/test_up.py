@@ -63,6 +63,11 @@ def test_urls_are_printed(up):
         assert url in up.printed
 
 
+def test_prefects_pages_ask_the_server_that_they_came_from(up):
+    settings = httpx.get(f"{up.prefect}/ui-settings", timeout=30).json()
+    assert settings["api_url"] == f"{up.prefect}/api"
+
+
 def test_deployments_have_their_schedules(api):
     (weekly,) = deployment(api, "training")["schedules"]
     assert weekly["active"]
