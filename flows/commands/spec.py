@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from configs.datasets import load_spec
+from credit.adverse_action import missing_texts
 from credit.draft import draft
 from credit.spec import FileSource, SpecError
 from flows.commands.console import NO, print_json, stderr, stdout
@@ -52,10 +53,14 @@ def _check(files: list[str], json: bool) -> None:
 
 def _problem(file: str) -> str | None:
     try:
-        load_spec(file)
+        missing = missing_texts(load_spec(file))
     except SpecError as error:
         return str(error)
-    return None
+    return (
+        f"{file}: {', '.join(missing)}: no reason text, which training asks for; add reason:"
+        if missing
+        else None
+    )
 
 
 def _name(file: str) -> str:

@@ -62,7 +62,11 @@ def test_draft_of_a_spec_is_a_spec(tmp_path, here):
     written = here(tmp_path, "spec", data, "--output", "draft.yaml")
     assert written.code == 0
     assert (tmp_path / "draft.yaml").read_text() == draft.out
-    assert here(tmp_path, "spec", "draft.yaml", "--check").code == 0
+    check = here(tmp_path, "spec", "draft.yaml", "--check")
+    assert (check.code, len(check.error_lines)) == (1, 1)
+    assert "no reason text" in check.err
+    (tmp_path / "filled.yaml").write_text(draft.out.replace('reason: ""', "reason: It counted"))
+    assert here(tmp_path, "spec", "filled.yaml", "--check").code == 0
     again = here(tmp_path, "spec", data, "--output", "draft.yaml")
     assert (again.code, len(again.error_lines)) == (2, 1)
 
