@@ -118,22 +118,22 @@ def _list(promotions: list[Promotion], json: bool) -> None:
     elif not promotions:
         stdout().print("Nothing waits for a decision")
     else:
-        stdout().print(_table(promotions))
+        for each in promotions:
+            stdout().print(str(each.id), style="bold")
+            stdout().print(_facts(each))
 
 
-def _table(promotions: list[Promotion]) -> Table:
-    table = Table(
-        "Promotion", "Data set", "Family", "Version", "Asked for by", "Until (UTC)", "Gates"
-    )
-    for each in promotions:
-        table.add_row(
-            str(each.id),
-            each.dataset,
-            each.family,
-            each.digest[:VERSION_DIGITS],
-            each.requester,
-            f"{each.expires_at:%Y-%m-%d %H:%M}",
-            each.verdict["reason"],
-        )
-    table.columns[0].no_wrap = True
+def _facts(promotion: Promotion) -> Table:
+    """A line for each fact: side by side they would not fit a terminal."""
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    facts = {
+        "Data set": promotion.dataset,
+        "Family": promotion.family,
+        "Version": promotion.digest[:VERSION_DIGITS],
+        "Asked for by": promotion.requester,
+        "Until": f"{promotion.expires_at:%Y-%m-%d %H:%M} UTC",
+        "Gates": promotion.verdict["reason"],
+    }
+    for name, value in facts.items():
+        table.add_row(name, value)
     return table
