@@ -200,7 +200,9 @@ def _read(text: str, kind: str) -> ast.expr:
             warnings.simplefilter("ignore")  # Python's own advice on the text, such as "1or 2"
             return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ExpressionError(f"cannot read {text!r} as {kind}") from None
+        raise ExpressionError(
+            f"cannot read {text!r} as {kind}; a column name that is no plain word stands in quotes"
+        ) from None
 
 
 def _convert_condition(node: ast.expr, room: int) -> Condition:
