@@ -46,6 +46,7 @@ class Gate(Frozen):
 
     Attributes:
         value: what was held against the limit; None where there is no one number.
+        unit: of the value; empty where it has none.
         person_may_overlook: a person with an approve key may let the challenger through although
             it does not pass.
     """
@@ -56,6 +57,7 @@ class Gate(Frozen):
     limit: str
     reason: str
     person_may_overlook: bool = False
+    unit: str = ""
 
 
 class Verdict(Frozen):
@@ -121,8 +123,10 @@ def judge(
                 plan.calibration_intercept,
             ),
             _impact_ratio(challenger, least_impact_ratio),
-            _at_most("parity", challenger.parity, MOST_DIFFERENCE, ""),
-            _at_most("latency", challenger.milliseconds, plan.most_milliseconds, " ms"),
+            _at_most("parity", "graph and model differ by", challenger.parity, MOST_DIFFERENCE),
+            _at_most(
+                "latency", "a decision takes", challenger.milliseconds, plan.most_milliseconds, "ms"
+            ),
             _documents(challenger.missing_documents),
         )
     )
@@ -244,13 +248,15 @@ def _impact_ratio(challenger: Challenger, least: float) -> Gate:
     )
 
 
-def _at_most(name: str, value: float, most: float, unit: str) -> Gate:
+def _at_most(name: str, what: str, value: float, most: float, unit: str = "") -> Gate:
+    written = f" {unit}" if unit else ""
     return Gate(
         name=name,
         passed=value <= most,
         value=_number(value),
-        limit=f"at most {most:g}{unit}",
-        reason=f"{value:.3g}{unit}, at most {most:g}{unit} is allowed",
+        limit=f"at most {most:g}{written}",
+        reason=f"{what} {value:.3g}{written}, at most {most:g}{written} is allowed",
+        unit=unit,
     )
 
 

@@ -437,6 +437,11 @@ class Schema(Frozen):
         return set().union(*(rule.names for rule in self.rules.values()))
 
     @property
+    def currency(self) -> str:
+        """The unit of amounts; empty where the spec names none."""
+        return self.columns[self.exposure].unit if self.exposure else ""
+
+    @property
     def outcome_columns(self) -> tuple[str, ...]:
         """The columns that only the future fills: never read by a model."""
         if isinstance(self.bad, TargetIsBad):

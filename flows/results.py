@@ -114,6 +114,7 @@ class TrainingResult(Frozen):
     bento: str
     policy: Policy
     impact: Impact
+    currency: str
     fairness_score: float | None
     verdict: Verdict
     promotion: PromotionResult | None
@@ -173,6 +174,7 @@ def training_result(
         bento=bento,
         policy=champion.assessment.policy,
         impact=champion.assessment.impact,
+        currency=training.data.dataset.currency,
         fairness_score=champion.assessment.fairness.score,
         verdict=training.verdict,
         promotion=promotion,

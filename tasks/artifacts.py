@@ -42,7 +42,7 @@ def publish_training(training: Training, tracked: Tracked, plots: Mapping[str, b
         f"package {champion.digest[:VERSION_DIGITS]}",
     )
     create_table_artifact(
-        business_table(champion.assessment),
+        business_table(champion.assessment, training.data.dataset.currency),
         key=f"{dataset}-business",
         description="What the champion's decisions would have meant for the test applications",
     )
@@ -105,22 +105,28 @@ def metrics_table(metrics: Mapping[str, Interval]) -> list[dict[str, str]]:
     ]
 
 
-def business_table(assessment: Assessment) -> list[dict[str, str]]:
+def business_table(assessment: Assessment, currency: str) -> list[dict[str, str]]:
     """Policy, decisions, profit and fairness, a row each."""
     policy, impact, fairness = assessment.policy, assessment.impact, assessment.fairness
     bands = f"approve below {policy.approve_below:.4f}, decline from {policy.decline_above:.4f}"
     facts = {
         "Policy": f"{bands} ({policy.chosen})" if policy.chosen else bands,
-        "Approval rate": impact.approval_rate,
-        "Review rate": impact.review_rate,
-        "Bad rate of the approved": impact.bad_rate or "nothing is approved",
-        "Profit": impact.profit,
+        "Approval rate": _written(impact.approval_rate, ".1%"),
+        "Review rate": _written(impact.review_rate, ".1%"),
+        "Bad rate of the approved": _written(impact.bad_rate, ".1%")
+        if impact.bad_rate
+        else "nothing is approved",
+        "Profit" + (f", {currency}" if currency else ""): _written(impact.profit, ",.0f"),
         "Fairness score": "no group can be judged"
         if fairness.score is None
         else f"{fairness.score:.0f} of 100",
         "Lowest adverse-impact ratio": fairness.worst or "no group can be judged",
     }
     return [{"What": name, "Value": str(value)} for name, value in facts.items()]
+
+
+def _written(interval: Interval, form: str) -> str:
+    return f"{interval.value:{form}} [{interval.low:{form}}, {interval.high:{form}}]"
 
 
 def documents_text(training: Training, tracked: Tracked) -> str:

@@ -65,7 +65,7 @@ def business(result: TrainingResult) -> Table:
         "To review": _share(impact.review_rate),
         "Bad rate of the approved": _share(impact.bad_rate) if impact.bad_rate else "–",
         "Profit": f"{impact.profit.value:,.0f} "
-        f"({impact.profit.low:,.0f} to {impact.profit.high:,.0f})",
+        f"({impact.profit.low:,.0f} to {impact.profit.high:,.0f}) {result.currency}".rstrip(),
         "Fairness score": f"{result.fairness_score:.0f} of 100"
         if result.fairness_score is not None
         else "no group is large enough to be judged",

@@ -205,7 +205,7 @@ class CardEvidence(Evidence):
     @property
     def currency(self) -> str:
         """The unit of amounts; empty where the spec names none."""
-        return self.spec.columns[self.spec.exposure].unit if self.spec.exposure else ""
+        return self.spec.currency
 
 
 def features_of(schema: Schema) -> list[str]:

@@ -54,13 +54,15 @@ FIGURES = {
     ),
     "gains": Figure(
         "Cumulative gains on the test rows",
-        "Share of all bad applicants found among the riskiest share of applications, against the "
-        "line that a random order would give.",
+        "Left, the share of all bad applicants found among the riskiest share of applications, "
+        "between the lines of a perfect and of a random order. Right, for each tenth of the "
+        "applications, the riskiest first, its bad rate over that of all.",
     ),
     "score_distribution": Figure(
         "Scores of good and bad applicants",
         "Two distributions of the score on the test rows, one of good and one of bad applicants. "
-        "The less they overlap, the better the model separates them.",
+        "The less they overlap, the better the model separates them. The policy's bands "
+        "are shaded.",
     ),
     "importance": Figure(
         "Importance of the inputs",
@@ -78,25 +80,28 @@ FIGURES = {
         "the input's value.",
     ),
     "band": Figure(
-        "What the bands catch",
-        "For each decision, approve, review and decline, how many good and bad test rows fall "
-        "into it. The numbers are in the table of decisions.",
+        "Predicted and observed risk by decision",
+        "For each decision, approve, review and decline, the mean predicted probability of default "
+        "of its test rows beside their observed bad rate with its 95% interval. The bad rates are "
+        "in the table of decisions.",
     ),
     "stability": Figure(
         "Stability of score and inputs",
-        "Bars of the stability index of the score and of the inputs that moved most between "
-        "training and test rows, with the customary bounds. The numbers are in the table of "
-        "stability.",
+        "Left, how training and test rows are spread over tenths of the probability of default. "
+        "Right, bars of the stability index of the inputs that moved most, with the customary "
+        "bounds. The numbers are in the table of stability.",
     ),
     "profit": Figure(
         "Expected profit by threshold",
         "Profit on the test rows against the probability of default above which applications are "
-        "declined. The policy's own bounds are marked.",
+        "declined, and below it the shares approved and bad among the approved. The policy's bands "
+        "are shaded.",
     ),
     "fairness": Figure(
         "Approval rates by protected group",
-        "Bars of the approval rate of each group of each protected column, with 95% intervals. "
-        "The numbers are in the tables of the fairness audit.",
+        "One dot with its 95% interval for the approval rate of each group of each protected "
+        "column, and a dashed line where the bound on the adverse-impact ratio lies. The numbers "
+        "are in the tables of the fairness audit.",
     ),
     "exploration": Figure(
         "The inputs that tell most",

@@ -79,7 +79,7 @@ def score_distribution_plot(bad: BadArray, probability: FloatArray, policy: Poli
         "Scores of goods and bads, and the policy's bands",
         "Score (points; higher is safer)",
         "Share of all goods, of all bads",
-        note="Test rows; percentages are the share of applications in each band",
+        note="Test rows; percentages are the share of applications in each band, before rules",
     )
     points = score(policy, probability).astype(np.float64)
     width = np.ceil((np.ptp(points) + 1) / SCORE_BINS)  # whole points: scores are whole
