@@ -146,8 +146,8 @@ def basic_interval(
 
     What is not a number stays none: no bound takes its place, which a gate would let pass.
 
-    >>> basic_interval(0.5, [0.4, 0.5, 0.5, 0.6], 0.0, 1.0)
-    Interval(value=0.5, low=0.4075..., high=0.5924...)
+    >>> print(basic_interval(0.5, [0.4, 0.5, 0.5, 0.6], 0.0, 1.0))
+    0.5000 [0.4075, 0.5925]
     """
     low_draw, high_draw = np.quantile(draws, [0.025, 0.975])
     low = np.maximum(least, np.minimum(value, 2 * value - high_draw))

@@ -126,7 +126,7 @@ def test_evaluate_repeats_the_metrics_of_the_training(trained, up, api, capfd):
 
 def test_evaluate_goes_by_the_package_when_the_spec_is_edited(trained, tmp_path, up, capfd):
     spec = yaml.safe_load((ROOT / "configs" / "datasets" / "german-credit.yaml").read_text())
-    del spec["columns"]["duration_in_month"], spec["derived"]
+    del spec["columns"]["duration_in_month"], spec["derived"], spec["rules"]
     spec["source"] = {"path": str(ROOT / "data" / "german-credit.csv")}
     (tmp_path / "edited.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
     edited = ("evaluate", "--dataset", tmp_path / "edited.yaml", "--json")
