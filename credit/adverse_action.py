@@ -87,14 +87,16 @@ def reasons(model: ReasonModel, features: Features) -> list[tuple[Reason, ...]]:
     return [factors.choose(row) for row in range(len(features))]
 
 
-def reason_quality(model: ReasonModel, features: Features) -> ReasonQuality:
-    """Measured on rows of features, such as the declined ones of the test part."""
+def reasons_and_quality(
+    model: ReasonModel, features: Features
+) -> tuple[list[tuple[Reason, ...]], ReasonQuality]:
+    """The reasons of rows, such as the declined ones of the test part, and how well they hold."""
     if len(features) == 0:
-        return ReasonQuality(applications=0)
+        return [], ReasonQuality(applications=0)
     factors = _Factors.of(model, features)
     given = [factors.choose(row) for row in range(len(features))]
     all_given = [reason.holds for row in given for reason in row]
-    return ReasonQuality(
+    return given, ReasonQuality(
         applications=len(given),
         largest_holds=float(np.mean([factors.holds[row][0] for row in range(len(given))])),
         given_hold=float(np.mean(all_given)),

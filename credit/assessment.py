@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from credit.adverse_action import Reason, ReasonQuality, reason_quality, reasons
+from credit.adverse_action import Reason, ReasonQuality, reasons_and_quality
 from credit.bands import choose_bands
 from credit.decisions import Decider, Decisions, Rules
 from credit.explanation import (
@@ -111,6 +111,7 @@ def _assess(trained: TrainedFamily, by: Assessor) -> Assessment:
     )
     reason_model = ReasonModel.from_bytes(content, development.feature_map.schema)
     declined = _sample(test.part.features[band(policy, trained.test) == "decline"], by)
+    given, quality = reasons_and_quality(reason_model, declined)
     return Assessment(
         policy=policy,
         validation=on_validation,
@@ -119,8 +120,8 @@ def _assess(trained: TrainedFamily, by: Assessor) -> Assessment:
         reason_check=check_reason_model(
             reason_model, trained.calibrator, test.part.applications, trained.test
         ),
-        reason_quality=reason_quality(reason_model, declined),
-        given=tuple(reasons(reason_model, declined)),
+        reason_quality=quality,
+        given=tuple(given),
         impact=impact(
             on_test.decision,
             test.part.bad,

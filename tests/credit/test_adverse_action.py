@@ -12,9 +12,9 @@ from credit.adverse_action import (
     Reason,
     ReasonQuality,
     missing_texts,
-    reason_quality,
     reason_texts,
     reasons,
+    reasons_and_quality,
 )
 from credit.expressions import FloatArray
 from credit.features import FeatureMap, Features, Vocabulary
@@ -191,7 +191,8 @@ def test_quality_counts_what_holds():
         np.vstack([held.numbers, better.numbers, none.numbers]),
         np.vstack([held.codes, better.codes, none.codes]),
     )
-    quality = reason_quality(both, features)
+    given, quality = reasons_and_quality(both, features)
+    assert given == reasons(both, features)
     assert quality.applications == 3
     assert quality.largest_holds == pytest.approx(1 / 3)
     assert quality.given_hold == pytest.approx(2 / 3)
@@ -200,7 +201,7 @@ def test_quality_counts_what_holds():
 
 
 def test_where_nothing_is_declined_there_is_no_quality_to_measure():
-    assert reason_quality(ADDITIVE, row()[:0]) == ReasonQuality(applications=0)
+    assert reasons_and_quality(ADDITIVE, row()[:0]) == ([], ReasonQuality(applications=0))
 
 
 def test_no_rows_have_no_reasons():
