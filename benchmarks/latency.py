@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from statistics import median
 from time import perf_counter_ns
 
-import numpy as np
 from rich.progress import track
 
 from benchmarks.benchmark import Benchmark, Options, Result
 from benchmarks.development import develop, raw_fields, train
 from benchmarks.machine import circumstances
 from benchmarks.report import table, verdict
+from benchmarks.timing import percentiles_of_calls
 from credit.features import Applications
 from credit.models import FAMILIES
 from credit.plan import FamilyName
@@ -54,15 +54,9 @@ def measure(
 
 def _percentiles(scorer: Scorer, applications: list[dict[str, object]], calls: int) -> list[float]:
     """Microseconds of `calls` single calls, the applications taken in turn."""
-    for position in range(WARM_UP):
-        scorer.probability(applications[position % len(applications)])
-    nanoseconds = np.empty(calls)
-    for position in range(calls):
-        fields = applications[position % len(applications)]
-        started = perf_counter_ns()
-        scorer.probability(fields)
-        nanoseconds[position] = perf_counter_ns() - started
-    return [float(value) / 1000 for value in np.percentile(nanoseconds, PERCENTILES)]
+    in_turn = [applications[position % len(applications)] for position in range(calls)]
+    taken = percentiles_of_calls(scorer.probability, in_turn, WARM_UP, PERCENTILES)
+    return [nanoseconds / 1000 for nanoseconds in taken]
 
 
 def _rows_per_second(scorer: Scorer, applications: Applications) -> float:

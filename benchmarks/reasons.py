@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Sequence
+from functools import partial
 from statistics import median
 from time import perf_counter_ns
 
@@ -12,6 +13,7 @@ from benchmarks.benchmark import Benchmark, Options, Result
 from benchmarks.development import develop, raw_fields, train
 from benchmarks.machine import circumstances
 from benchmarks.report import table, verdict
+from benchmarks.timing import percentiles_of_calls
 from credit.adverse_action import Reason, reasons
 from credit.features import Features, from_fields
 from credit.models import FAMILIES
@@ -78,14 +80,8 @@ def _explain(model: ReasonModel, fields: dict[str, object]) -> tuple[Reason, ...
 
 def _percentiles(model: ReasonModel, applications: list[dict[str, object]]) -> list[float]:
     """Milliseconds of one call for each application."""
-    for fields in applications[:WARM_UP]:
-        _explain(model, fields)
-    nanoseconds = np.empty(len(applications))
-    for position, fields in enumerate(applications):
-        started = perf_counter_ns()
-        _explain(model, fields)
-        nanoseconds[position] = perf_counter_ns() - started
-    return [float(value) / 1e6 for value in np.percentile(nanoseconds, PERCENTILES)]
+    taken = percentiles_of_calls(partial(_explain, model), applications, WARM_UP, PERCENTILES)
+    return [nanoseconds / 1e6 for nanoseconds in taken]
 
 
 def _seconds(model: ReasonModel, features: Features) -> float:

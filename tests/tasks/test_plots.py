@@ -19,8 +19,7 @@ from credit.exploration import Bin, ColumnProfile, Exploration
 from credit.fairness import ColumnAudit, GroupAudit
 from credit.impact import ProfitCurve, ProfitPoint
 from credit.metrics import Interval, calibration_curve, evaluate
-from credit.plan import CostPlan, ScalePlan
-from credit.policy import Policy, band
+from credit.policy import band
 from credit.stability import BinShift, Shift, Stability, Vintage
 from tasks import plots
 from tasks.plots.canvas import amount, percent, shorten, wilson
@@ -28,22 +27,12 @@ from tasks.plots.explanations import _piled, _steps
 from tasks.plots.exploration import _largest
 from tasks.plots.probabilities import groups
 from tasks.plots.ranking import cumulative_shares
+from tests import tiny
 
 BAD = np.array([0, 0, 1, 0, 1, 1], dtype=np.int8)
 PROBABILITY = np.array([0.1, 0.2, 0.3, 0.4, 0.6, 0.9])
 CURVES = {"A": PROBABILITY, "B": PROBABILITY[::-1]}
-POLICY = Policy(
-    approve_below=0.25,
-    decline_above=0.5,
-    scale=ScalePlan(base_score=600, base_odds=30, points_to_double=20),
-    costs=CostPlan(
-        loss_given_default=0.45,
-        margin=0.1,
-        review_cost=25,
-        review_accuracy=0.7,
-        review_capacity=0.15,
-    ),
-)
+POLICY = tiny.POLICY.model_copy(update={"approve_below": 0.25, "decline_above": 0.5})
 CURVE = ProfitCurve(
     points=(
         ProfitPoint(threshold=0.1, approval_rate=0, bad_rate=None, profit=0),
