@@ -7,10 +7,10 @@ changed byte gives another. What depends on a clock or a run is kept beside it, 
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
@@ -18,6 +18,8 @@ from credit.policy import Policy
 from credit.spec import Frozen, Schema
 
 FORMAT = 2
+# So many digits of a digest tell people which version they look at.
+VERSION_DIGITS = 12
 MANIFEST = "MANIFEST.json"
 GRAPH = "model.onnx"
 SCHEMA = "schema.json"
@@ -26,6 +28,9 @@ REASONS = "reasons.npz"
 CARD = "model_card.html"
 CARD_DATA = "model_card.json"
 REQUIRED = (GRAPH, SCHEMA, POLICY, REASONS, CARD, CARD_DATA)
+
+
+Value = TypeVar("Value")
 
 
 class PackageError(ValueError):
@@ -146,22 +151,12 @@ class Package:
     @cached_property
     def schema(self) -> Schema:
         """The schema of the applications it scores."""
-        try:
-            return Schema.model_validate_json(self.files[SCHEMA])
-        except ValidationError as error:
-            raise PackageError(
-                f"{SCHEMA}: {error.errors()[0]['msg']}; fetch the package anew"
-            ) from None
+        return self._read(SCHEMA, Schema.model_validate_json)
 
     @cached_property
     def policy(self) -> Policy:
         """The policy that applications are decided by."""
-        try:
-            return Policy.from_json(self.files[POLICY])
-        except ValidationError as error:
-            raise PackageError(
-                f"{POLICY}: {error.errors()[0]['msg']}; fetch the package anew"
-            ) from None
+        return self._read(POLICY, Policy.from_json)
 
     @property
     def graph(self) -> bytes:
@@ -182,6 +177,13 @@ class Package:
     def card_data(self) -> bytes:
         """The model card's evidence as JSON."""
         return self.files[CARD_DATA]
+
+    def _read(self, name: str, read: Callable[[bytes], Value]) -> Value:
+        try:
+            return read(self.files[name])
+        except ValidationError as error:
+            fault = error.errors()[0]["msg"]
+            raise PackageError(f"{name}: {fault}; fetch the package anew") from None
 
     def _check_files(self) -> None:
         listed, present = self.manifest.files, self.files.keys() - {MANIFEST}

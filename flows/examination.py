@@ -10,10 +10,10 @@ from prefect.utilities.annotations import quote
 from configs.settings import Settings
 from credit.assessment import Assessor
 from credit.examination import Examination, compare_with
+from credit.package import VERSION_DIGITS
 from credit.plan import PresetName
 from credit.promotion import Challenger, Verdict, judge
 from flows.assessment import Assessed
-from services.model import VERSION_DIGITS
 from tasks.assessing import examine_champion, milliseconds_per_decision
 from tasks.circumstances import requester, today
 from tasks.documents.documents import adverse_action_table, validation_report

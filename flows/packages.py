@@ -1,8 +1,8 @@
 """Finding packages: the one in production, or one by its digest."""
 
 from configs.settings import Settings
-from credit.package import Package, PackageError
-from services.model import VERSION_DIGITS, choose_package
+from credit.package import VERSION_DIGITS, Package, PackageError
+from services.model import choose_package
 from services.packages import read_package
 
 DIGEST_LENGTH = 64

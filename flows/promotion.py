@@ -14,9 +14,9 @@ from prefect.runtime import deployment
 from prefect.states import Completed
 
 from configs.settings import Settings
+from credit.package import VERSION_DIGITS
 from credit.promotion import Verdict
 from services.ledger import Candidate
-from services.model import VERSION_DIGITS
 from tasks.circumstances import run_id
 from tasks.promotion import (
     PromotionResult,

@@ -5,11 +5,11 @@ from typing import Literal
 
 from credit.impact import Impact
 from credit.metrics import Interval
+from credit.package import VERSION_DIGITS
 from credit.plan import FamilyName, PresetName
 from credit.policy import Policy
 from credit.promotion import Verdict
 from credit.spec import Frozen
-from services.model import VERSION_DIGITS
 from tasks.promotion import PromotionResult
 from tasks.record import Data, Evaluation, Fit, Tracked, Training
 

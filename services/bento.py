@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs.settings import ROOT, Settings
-from credit.package import Package, canonical_json
-from services.model import VERSION_DIGITS
+from credit.package import VERSION_DIGITS, Package, canonical_json
 from services.packages import write_package
 from services.serve import SERVICE, service_environment
 

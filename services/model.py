@@ -1,11 +1,12 @@
 """The model that is served: found in the ledger or embedded in the Bento, and held for requests."""
 
 import logging
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from configs.settings import Settings, load_settings
-from credit.package import Package, PackageError
+from credit.package import VERSION_DIGITS, Package, PackageError
 from credit.scoring import Scorer
 from services.ledger import Deployment, Ledger, open_ledger
 from services.packages import read_package
@@ -13,7 +14,6 @@ from services.request_model import ApplicationReader
 
 # A Bento carries a package beside the folders of its code.
 EMBEDDED = Path(__file__).resolve().parent.parent / "package"
-VERSION_DIGITS = 12
 
 _log = logging.getLogger(__name__)
 
@@ -99,11 +99,8 @@ def choose_package(settings: Settings, embedded: Path = EMBEDDED) -> Package:
         PackageError: the package is damaged or not the deployed one.
         NoModelError: nothing is deployed and no package is embedded.
     """
-    ledger = open_ledger(settings.ledger_uri)
-    try:
+    with closing(open_ledger(settings.ledger_uri)) as ledger:
         return _package(ledger.current(settings.dataset), ledger, settings, embedded)
-    finally:
-        ledger.close()
 
 
 def how_to_get_one(ledger: Ledger, dataset: str) -> str:

@@ -17,7 +17,7 @@ from prefect.cache_policies import NO_CACHE
 
 from credit.assessment import Assessment
 from credit.metrics import Interval
-from services.model import VERSION_DIGITS
+from credit.package import VERSION_DIGITS
 from tasks.documents.vocabulary import METRICS
 from tasks.record import Data, Evaluation, Tracked, Training
 

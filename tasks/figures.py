@@ -6,6 +6,7 @@ from credit.assessment import Assessment, Assessor
 from credit.examination import Examination
 from credit.models import FAMILIES
 from credit.training import TrainedFamily
+from tasks.documents.figures import CASE, VINTAGE
 from tasks.plots import (
     band_plot,
     beeswarm_plot,
@@ -54,9 +55,9 @@ def report_figures(
     test, title, scale = by.test.part, champion.title, FAMILIES[champion.family].scale
     stability = examination.stability
     cases = {
-        f"case_{place}": case_plot(case, scale) for place, case in enumerate(examination.cases, 1)
+        f"{CASE}{place}": case_plot(case, scale) for place, case in enumerate(examination.cases, 1)
     }
-    vintage = {"vintage": vintage_plot(stability.vintages)} if stability.vintages else {}
+    vintage = {VINTAGE: vintage_plot(stability.vintages)} if stability.vintages else {}
     return {
         "precision_recall": precision_recall_plot(test.bad, probabilities, title),
         "ks": ks_plot(test.bad, champion.test, title),

@@ -1,5 +1,6 @@
 """The model in production, on the test rows of a challenger."""
 
+from contextlib import closing
 from dataclasses import dataclass
 
 import pandas as pd
@@ -37,11 +38,8 @@ def score_with_incumbent(
     schema: Schema, test_rows: pd.DataFrame, settings: Settings
 ) -> InProduction | None:
     """Score test rows, validated by this schema, with the model in production, if there is one."""
-    ledger = open_ledger(settings.ledger_uri)
-    try:
+    with closing(open_ledger(settings.ledger_uri)) as ledger:
         current = ledger.current(schema.name)
-    finally:
-        ledger.close()
     if current is None:
         return None
     try:

@@ -1,6 +1,7 @@
 """Asking for a champion to be put in production, and what became of that."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
@@ -12,10 +13,10 @@ from prefect.runtime import deployment
 from prefect.settings import PREFECT_API_URL
 
 from configs.settings import Settings
+from credit.package import VERSION_DIGITS
 from credit.promotion import Gate, Verdict
 from credit.spec import Frozen
 from services.ledger import Candidate, Promotion, open_ledger
-from services.model import VERSION_DIGITS
 from tasks.record import Training
 from tasks.tracking import follow_ledger
 from tasks.urls import without_credentials
@@ -72,13 +73,11 @@ def request_promotion(
 
     Where approval is automatic and all gates are passed, the deployment is stored with it.
     """
-    ledger, plan = open_ledger(settings.ledger_uri), settings.promotion
-    try:
+    plan = settings.promotion
+    with closing(open_ledger(settings.ledger_uri)) as ledger:
         promotion = ledger.request(
             candidate, verdict.model_dump(mode="json"), plan.approval, plan.approval_days
         )
-    finally:
-        ledger.close()
     if promotion is None:
         return PromotionResult(
             state="unchanged", digest=candidate.digest, reason="this package is in production"
@@ -106,22 +105,16 @@ def publish_verdict(dataset: str, verdict: Verdict, result: PromotionResult) -> 
 )
 def follow_champion(dataset: str, settings: Settings) -> None:
     """Point MLflow's alias at what the ledger has in production; it may lag, but never lead."""
-    ledger = open_ledger(settings.ledger_uri)
-    try:
+    with closing(open_ledger(settings.ledger_uri)) as ledger:
         current = ledger.current(dataset)
-    finally:
-        ledger.close()
     if current and follow_ledger(dataset, current.digest, settings) is None:
         get_run_logger().warning("MLflow has no version of %s", current.digest[:VERSION_DIGITS])
 
 
 def promotion_of_run(run_id: str, settings: Settings) -> Promotion | None:
     """What this run asked for before it was suspended or tried again."""
-    ledger = open_ledger(settings.ledger_uri)
-    try:
+    with closing(open_ledger(settings.ledger_uri)) as ledger:
         return ledger.promotion_of_run(run_id)
-    finally:
-        ledger.close()
 
 
 def candidate(training: Training, champion: str | None, settings: Settings) -> Candidate:

@@ -9,10 +9,9 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from configs.settings import Settings
-from credit.package import Package
+from credit.package import VERSION_DIGITS, Package
 from services.bento import build_bento
 from services.ledger import open_ledger
-from services.model import VERSION_DIGITS
 from services.packages import read_package, write_attestation, write_package
 from tasks.circumstances import git_commit
 from tasks.documents.rendering import Document

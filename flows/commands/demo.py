@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,15 +62,12 @@ def run(dataset: str | None) -> None:
 
 def _approve(waiting: "PromotionResult", settings: Settings) -> None:
     """As `creditloop keys create` and `creditloop promote` do; the key is revoked at once."""
-    ledger = open_ledger(settings.ledger_uri)
-    try:
+    with closing(open_ledger(settings.ledger_uri)) as ledger:
         key = create_key(ledger, APPROVER, ("approve",)).key
         stdout().print(f"The approve key {key.id} of the {APPROVER} lets the champion in:")
         promotion = next(each for each in ledger.promotions() if each.id == waiting.id)
         report(*approve_promotion(promotion, key, REASON, ledger, settings), json=False)
         ledger.revoke_key(key.id)
-    finally:
-        ledger.close()
 
 
 def _command() -> str:

@@ -13,10 +13,10 @@ import httpx
 from packaging.requirements import Requirement
 
 from configs.settings import Settings
-from credit.package import PackageError
+from credit.package import VERSION_DIGITS, PackageError
 from flows.local.stack import MLFLOW_PORT, PREFECT_PORT
 from services.ledger import LedgerError, open_ledger, without_secrets
-from services.model import VERSION_DIGITS, NoModelError, choose_package
+from services.model import NoModelError, choose_package
 from services.serve import is_free
 from tasks.urls import without_credentials
 

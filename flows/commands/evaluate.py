@@ -2,10 +2,10 @@
 
 from configs.datasets import load_spec
 from configs.settings import load_settings
+from credit.package import VERSION_DIGITS
 from flows.commands.console import print_json, stdout
 from flows.local.inprocess import check_source, flows_ready
 from flows.packages import find_package_of
-from services.model import VERSION_DIGITS
 
 
 def run(dataset: str | None, data: str | None, digest: str | None, json: bool) -> None:

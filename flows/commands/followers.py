@@ -7,9 +7,9 @@ from urllib.parse import quote
 import httpx
 
 from configs.settings import Settings
+from credit.package import VERSION_DIGITS
 from flows.commands.rows import waiting
 from services.ledger import Deployment, Ledger, Promotion
-from services.model import VERSION_DIGITS
 from tasks.urls import without_credentials
 
 API_URL, API_USER = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"

@@ -1,5 +1,6 @@
 """creditloop keys."""
 
+from contextlib import closing
 from datetime import datetime
 
 from rich.table import Table
@@ -15,14 +16,12 @@ from services.ledger import ROLES, ApiKey, Ledger, Role, open_ledger
 def create(owner: str, roles: list[str], json: bool) -> None:
     """Make a key and print its token, once."""
     chosen = _roles(roles)
-    ledger = _open(load_settings())
     try:
-        _check_admin(ledger)
-        new = create_key(ledger, owner, chosen)
+        with closing(_open(load_settings())) as ledger:
+            _check_admin(ledger)
+            new = create_key(ledger, owner, chosen)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    finally:
-        ledger.close()
     if json:
         print_json({"key": plain(new.key), "token": new.token})
         return
@@ -36,11 +35,8 @@ def create(owner: str, roles: list[str], json: bool) -> None:
 
 def show(json: bool) -> None:
     """All keys, without what opens anything."""
-    ledger = _open(load_settings())
-    try:
+    with closing(_open(load_settings())) as ledger:
         keys = ledger.list_keys()
-    finally:
-        ledger.close()
     if json:
         print_json({"keys": [plain(key) for key in keys]})
     elif keys:
@@ -51,12 +47,9 @@ def show(json: bool) -> None:
 
 def revoke(key_id: str, json: bool) -> None:
     """End a key for good."""
-    ledger = _open(load_settings())
-    try:
+    with closing(_open(load_settings())) as ledger:
         _check_admin(ledger)
         key = ledger.revoke_key(key_id)
-    finally:
-        ledger.close()
     if json:
         print_json({"key": plain(key)})
     else:

@@ -1,17 +1,18 @@
 """creditloop models."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 
 from rich.table import Table
 
 from configs.settings import Settings, load_settings
-from credit.package import PackageError
+from credit.package import VERSION_DIGITS, PackageError
 from flows.commands.console import print_json, stdout
 from flows.commands.datasets import dataset_name
 from flows.commands.rows import plain_deployment, plain_promotion
 from flows.packages import kept_digests
 from services.ledger import Deployment, Promotion, open_ledger
-from services.model import VERSION_DIGITS, how_to_get_one
+from services.model import how_to_get_one
 from services.packages import read_package
 
 
@@ -19,12 +20,9 @@ def run(dataset: str | None, json: bool) -> None:
     """Show deployments and promotions of a data set, the newest first, and all packages."""
     settings = load_settings()
     name = dataset_name(dataset, settings)
-    ledger = open_ledger(settings.ledger_uri)
-    try:
+    with closing(open_ledger(settings.ledger_uri)) as ledger:
         history, promotions = ledger.history(name), ledger.promotions(name)
         remedy = how_to_get_one(ledger, name)
-    finally:
-        ledger.close()
     packages = [_describe(settings, digest) for digest in kept_digests(settings)]
     if json:
         deployments = [plain_deployment(deployment) for deployment in history]

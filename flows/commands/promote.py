@@ -1,10 +1,12 @@
 """creditloop promote."""
 
+from contextlib import closing
 from uuid import UUID
 
 from rich.table import Table
 
 from configs.settings import Settings, load_settings
+from credit.package import VERSION_DIGITS
 from flows.commands.console import print_json, stderr, stdout
 from flows.commands.errors import UsageError
 from flows.commands.followers import follow
@@ -12,7 +14,6 @@ from flows.commands.rows import plain_deployment, plain_promotion, waiting
 from flows.commands.secret import read_token
 from services.keys import authenticate
 from services.ledger import ApiKey, Deployment, Ledger, Promotion, open_ledger
-from services.model import VERSION_DIGITS
 from services.packages import read_package
 
 # A promotion as decided, the deployment that followed, and a note for each that could not follow.
@@ -22,8 +23,7 @@ Decided = tuple[Promotion, Deployment | None, list[str]]
 def run(promotion: str | None, why: str | None, reject: bool, json: bool) -> None:
     """List what waits, or decide on one of them."""
     settings = load_settings()
-    ledger = open_ledger(settings.ledger_uri)
-    try:
+    with closing(open_ledger(settings.ledger_uri)) as ledger:
         if promotion is None:
             _list(waiting(ledger.promotions()), json)
         else:
@@ -33,8 +33,6 @@ def run(promotion: str | None, why: str | None, reject: bool, json: bool) -> Non
                 report(*reject_promotion(found, key, reason, ledger, settings), json)
             else:
                 report(*approve_promotion(found, key, reason, ledger, settings), json)
-    finally:
-        ledger.close()
 
 
 def approve_promotion(

@@ -1,13 +1,15 @@
 """creditloop rollback."""
 
+from contextlib import closing
+
 from configs.settings import load_settings
+from credit.package import VERSION_DIGITS
 from flows.commands.console import print_json, stderr, stdout
 from flows.commands.datasets import dataset_name
 from flows.commands.errors import UsageError
 from flows.commands.followers import follow
 from flows.commands.rows import plain_deployment, waiting
 from services.ledger import open_ledger
-from services.model import VERSION_DIGITS
 from services.packages import read_package
 from services.people import user
 
@@ -18,15 +20,12 @@ def run(dataset: str | None, why: str, to: str | None, json: bool) -> None:
     name = dataset_name(dataset, settings)
     if not why.strip():
         raise UsageError('a rollback needs its reason; --why "..."')
-    ledger = open_ledger(settings.ledger_uri)
-    try:
+    with closing(open_ledger(settings.ledger_uri)) as ledger:
         leaving, waited = ledger.current(name), waiting(ledger.promotions(name))
         target = ledger.rollback_target(name, to)
         read_package(settings.home / target.uri, target.digest)
         deployment = ledger.roll_back(leaving or target, target, user(), why.strip())
         notes = follow(ledger, name, waited, settings)
-    finally:
-        ledger.close()
     if json:
         print_json({"deployment": plain_deployment(deployment), "notes": notes})
         return

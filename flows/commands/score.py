@@ -8,12 +8,11 @@ from pathlib import Path
 from rich.table import Table
 
 from configs.settings import load_settings
-from credit.package import Package
+from credit.package import VERSION_DIGITS, Package
 from flows.commands.console import NO, print_json, stderr, stdout
 from flows.commands.datasets import dataset_name
 from flows.commands.scores import Score, score_file
 from flows.packages import find_package
-from services.model import VERSION_DIGITS
 from tasks.files import replacing
 
 MOST_SHOWN = 20

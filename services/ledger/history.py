@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from credit.package import VERSION_DIGITS
 from services.ledger.errors import PromotionError
-from services.ledger.promotions import DIGITS
 from services.ledger.records import Deployment
 
 
@@ -44,5 +44,5 @@ def named(history: Sequence[Deployment], to: str, dataset: str) -> Deployment:
         )
     (target,) = found.values()
     if target.digest == history[0].digest:
-        raise PromotionError(f"version {target.digest[:DIGITS]} is in production already")
+        raise PromotionError(f"version {target.digest[:VERSION_DIGITS]} is in production already")
     return target

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, insert, select
 from uuid_utils.compat import uuid7
 
+from credit.package import VERSION_DIGITS
 from services.ledger.errors import PromotionError
 from services.ledger.records import (
     ApiKey,
@@ -22,8 +23,6 @@ from services.ledger.records import (
     State,
 )
 from services.ledger.tables import promotion_decisions, promotions
-
-DIGITS = 12
 
 _OVER: dict[State, str] = {
     "approved": "is approved already",
@@ -184,4 +183,4 @@ def _read(row: Mapping[Any, Any]) -> Promotion:
 
 
 def _version(digest: str | None) -> str:
-    return f"version {digest[:DIGITS]}" if digest else "no model"
+    return f"version {digest[:VERSION_DIGITS]}" if digest else "no model"

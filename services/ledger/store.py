@@ -13,11 +13,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from uuid_utils.compat import uuid7
 
+from credit.package import VERSION_DIGITS
 from services.ledger.database import connect, exclusive, upgrade
 from services.ledger.errors import LedgerError, PromotionError
 from services.ledger.history import named, previous
 from services.ledger.promotions import (
-    DIGITS,
     add,
     changed,
     check_approver,
@@ -91,10 +91,10 @@ class Ledger:
         with self._reported(), exclusive(self._engine) as connection:
             current = _newest(connection, dataset)
             if current != leaving or to.dataset != dataset:
-                found = f"version {current.digest[:DIGITS]}" if current else "nothing"
+                found = f"version {current.digest[:VERSION_DIGITS]}" if current else "nothing"
                 raise PromotionError(
                     f"{found} is in production of {dataset} by now, not version "
-                    f"{leaving.digest[:DIGITS]}; look again with `creditloop models`"
+                    f"{leaving.digest[:VERSION_DIGITS]}; look again with `creditloop models`"
                 )
             return _put_in_production(
                 connection,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from credit.impact import ProfitCurve, ProfitPoint
+from credit.package import VERSION_DIGITS
 from credit.policy import band
 from tasks.documents.evidence import (
     AdverseActionEvidence,
@@ -29,7 +30,6 @@ from tasks.documents.sentences import (
 from tasks.documents.vocabulary import DIRECTIONS, FAMILY_REASONS, PARTS, VERDICTS
 
 CURVE_POINTS = 12
-SHORT_DIGEST = 12
 
 CARD = (
     Section("purpose", "Purpose and use"),
@@ -113,7 +113,7 @@ def validation_report(evidence: ReportEvidence, figures: Mapping[str, bytes]) ->
     page = Page(
         title="Validation report",
         subject=f"{card.chosen.title} for {card.spec.name}",
-        subtitle=f"Package {evidence.package[:SHORT_DIGEST]}, validated on "
+        subtitle=f"Package {evidence.package[:VERSION_DIGITS]}, validated on "
         f"{evidence.validated_on.isoformat()}, next validation {evidence.next_validation}",
         summary="report_summary",
         sections=REPORT,
