@@ -67,8 +67,8 @@ bench: $(STAMP) ## measure, and write benchmarks/results/
 
 .PHONY: lock
 lock: $(BIN)/uv ## resolve pyproject.toml into both lock files
-	$(COMPILE) --extra training --extra cpu --extra dev pyproject.toml -o requirements.lock
-	$(COMPILE) -c requirements.lock pyproject.toml -o requirements-serving.lock
+	$(COMPILE) --extra training --extra cpu --extra s3 --extra dev pyproject.toml -o requirements.lock
+	$(COMPILE) -c requirements.lock --extra s3 pyproject.toml -o requirements-serving.lock
 
 .PHONY: clean
 clean: ## remove .venv, caches and build products, but not .creditloop: it holds models and decisions

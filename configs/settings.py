@@ -42,6 +42,16 @@ class Serving(Frozen):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     workers: int = Field(default=1, ge=1)
+    reasons: bool = Field(default=True, description="answer what is not approved with reasons")
+    repeat_hours: float = Field(
+        default=24, gt=0, description="a request that is sent again so long gets its first answer"
+    )
+    most_waiting: int = Field(
+        default=20_000, ge=1, description="decisions that may wait to be stored in a worker"
+    )
+    most_requests: int = Field(default=256, ge=1, description="requests at once in a worker")
+    most_rows: int = Field(default=10_000, ge=1, description="applications in a batch")
+    requests_per_second: float = Field(default=2000, gt=0, description="of one key, in a worker")
 
 
 class Settings(BaseSettings):

@@ -1,7 +1,7 @@
 """From raw fields to what a model reads: one definition for training, serving and reasons."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -195,9 +195,22 @@ def from_fields(fields: Mapping[str, object], schema: Schema) -> Applications:
     >>> from_fields({"home": "rent"}, schema)
     Applications(numbers=array([[nan]]), categories=array([['rent']], dtype=object))
     """
-    numbers = [_number(fields.get(name)) for name in schema.number_fields]
-    categories = [fields.get(name) or MISSING for name in schema.category_fields]
-    return Applications(np.array([numbers], dtype=np.float64), np.array([categories], dtype=object))
+    return from_many([fields], schema)
+
+
+def from_many(applications: Sequence[Mapping[str, object]], schema: Schema) -> Applications:
+    """Raw fields of applications whose values are already checked and typed."""
+    numbers = [
+        [_number(fields.get(name)) for name in schema.number_fields] for fields in applications
+    ]
+    categories = [
+        [fields.get(name) or MISSING for name in schema.category_fields] for fields in applications
+    ]
+    rows = len(applications)
+    return Applications(
+        np.array(numbers, dtype=np.float64).reshape(rows, len(schema.number_fields)),
+        np.array(categories, dtype=object).reshape(rows, len(schema.category_fields)),
+    )
 
 
 def _number(value: object) -> float:

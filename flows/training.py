@@ -1,5 +1,6 @@
 """The training flow: from a data set's rows to a champion in production."""
 
+import importlib
 import os
 import time
 from collections import Counter
@@ -176,6 +177,9 @@ def _fit_all(
     by_cost = sorted(families, key=SLOWEST_FIRST.index)
     with threadpool_limits(1):
         running = {family: fit.submit(family, *arguments) for family in by_cost}
+        if "network" in running:
+            # It takes longer to load than all others together: now, while this thread would wait.
+            importlib.import_module("tensorflow")
         return [running[family].result() for family in families]
 
 

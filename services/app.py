@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from http import HTTPStatus
 from importlib import resources
@@ -18,8 +19,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
-from uuid_utils.compat import uuid7
 
+from credit.policy import Decision
+from services.deciding import Application, Desk
+from services.ledger.journal import Journal
 from services.model import CurrentModel, ServedModel
 from services.problems import (
     MEDIA_TYPE,
@@ -56,13 +59,27 @@ class Health(BaseModel):
     model: Model
 
 
-class Prediction(BaseModel):
-    """One scored application."""
+class GivenReason(BaseModel):
+    """Why an application was not approved: a hard rule that spoke, or a factor that hurt."""
 
-    id: str = Field(description="UUIDv7 of this answer.")
+    text: str
+    rule: str | None = None
+    features: list[str] = []
+    contribution: float | None = None
+    holds: bool | None = None
+
+
+class Prediction(BaseModel):
+    """One decision, as it is stored."""
+
+    id: str = Field(description="UUIDv7 of the decision.")
     application_id: str | None
-    model: Model
+    decided_at: datetime
+    decision: Decision
+    score: int = Field(description="Scorecard points; more are better.")
     probability_of_default: float = Field(ge=0, le=1, description="Calibrated, rounded to 1e-6.")
+    reasons: list[GivenReason]
+    model: Model
 
 
 class FieldProblem(BaseModel):
@@ -95,11 +112,16 @@ def create_app(current: CurrentModel) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.telemetry = Telemetry()
         await _refresh(app)
+        settings, ledger = current.open()
+        journal = Journal(ledger.engine, settings.serving.most_waiting)
+        window = timedelta(hours=settings.serving.repeat_hours)
+        app.state.desk = Desk(current, ledger, journal, window)
         watcher = asyncio.create_task(_watch(app))
         yield
         watcher.cancel()
         with suppress(asyncio.CancelledError):
             await watcher
+        journal.close()
         current.close()
 
     app = FastAPI(title="Creditloop", docs_url=None, redoc_url=None, lifespan=lifespan)
@@ -154,20 +176,13 @@ async def _refresh(app: FastAPI) -> None:
 
 
 async def predict(request: Request) -> Response:
-    """Probability of default of one application."""
+    """Decide on one application."""
     model = _model(request)
     fields, application_id = model.reader.read(await _json(request))
     started = perf_counter()
-    probability = model.scorer.probability(fields)
+    (decided,) = await request.app.state.desk.decide(model, [Application(fields, application_id)])
     request.app.state.telemetry.predicted(model.version, perf_counter() - started)
-    return _answer(
-        {
-            "id": str(uuid7()),
-            "application_id": application_id,
-            "model": model.identity,
-            "probability_of_default": probability,
-        }
-    )
+    return _answer(decided.answer)
 
 
 async def health(request: Request) -> Response:

@@ -19,7 +19,26 @@ from services.serve import SERVICE, service_environment
 NAME = "creditscorer"
 REQUIREMENTS = "requirements-serving.lock"
 # All that scoring imports from the domain; what training needs stays out of the image.
-DOMAIN = ("__init__", "expressions", "features", "package", "plan", "policy", "scoring", "spec")
+DOMAIN = (
+    "__init__",
+    "adverse_action",
+    "attribution",
+    "binning",
+    "decisions",
+    "design",
+    "expressions",
+    "features",
+    "npz",
+    "package",
+    "plan",
+    "policy",
+    "reasons",
+    "recourse",
+    "scoring",
+    "spec",
+    "treeshap",
+    "underwriting",
+)
 CODE = (
     "configs/*.py",
     "configs/base.yaml",

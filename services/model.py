@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from configs.settings import Settings, load_settings
+from credit.features import from_fields
 from credit.package import VERSION_DIGITS, Package, PackageError
-from credit.scoring import Scorer
+from credit.underwriting import Underwriter
 from services.ledger import Deployment, Ledger, open_ledger
+from services.ledger.referrals import Referral, current_referral
 from services.packages import read_package
 from services.request_model import ApplicationReader
 
@@ -27,6 +29,7 @@ class ServedModel:
 
     def __init__(self, package: Package):
         """Load the package; raises PackageError when it does not score."""
+        self.schema = package.schema
         self.digest = package.digest
         self.version = package.digest[:VERSION_DIGITS]
         self.reader = ApplicationReader(package.schema)
@@ -37,9 +40,9 @@ class ServedModel:
             "digest": package.digest,
         }
         try:
-            self.scorer = Scorer(package.schema, package.graph)
+            self.underwriter = Underwriter(package)
             # The first run of a graph allocates; no applicant shall wait for it.
-            self.scorer.probability({})
+            self.underwriter.judge(from_fields({}, package.schema), "all")
         except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions share no other base
             raise PackageError(f"package {self.version} does not score: {_line(error)}") from None
 
@@ -52,6 +55,7 @@ class CurrentModel:
 
     def __init__(self) -> None:
         self.model: ServedModel | None = None
+        self.referral: Referral | None = None
         self.problem = "the service is starting"
         self._settings: Settings | None = None
         self._ledger: Ledger | None = None
@@ -70,18 +74,34 @@ class CurrentModel:
         else:
             self.problem = ""
 
+    def open(self) -> tuple[Settings, Ledger]:
+        """The settings and the ledger that this process works with, opened once.
+
+        Raises:
+            SettingsError: a setting is wrong.
+            LedgerError: the ledger is out of reach.
+        """
+        self._settings = self._settings or load_settings()
+        self._ledger = self._ledger or open_ledger(self._settings.ledger_uri)
+        return self._settings, self._ledger
+
+    def refresh_referral(self) -> None:
+        """Read the kill switch; raises LedgerError when it cannot be read."""
+        settings, ledger = self.open()
+        self.referral = current_referral(ledger, settings.dataset)
+
     def close(self) -> None:
         """Give the ledger's connections back."""
         if self._ledger:
             self._ledger.close()
 
     def _follow_ledger(self) -> None:
-        self._settings = self._settings or load_settings()
-        self._ledger = self._ledger or open_ledger(self._settings.ledger_uri)
-        deployment = self._ledger.current(self._settings.dataset)
+        settings, ledger = self.open()
+        self.referral = current_referral(ledger, settings.dataset)
+        deployment = ledger.current(settings.dataset)
         if self.model and (deployment is None or deployment.digest == self.model.digest):
             return
-        self.model = ServedModel(_package(deployment, self._ledger, self._settings, EMBEDDED))
+        self.model = ServedModel(_package(deployment, ledger, settings, EMBEDDED))
         _log.info("version %s serves", self.model.version)
 
     def _report(self, problem: str) -> None:

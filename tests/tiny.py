@@ -3,9 +3,13 @@
 import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 
+from credit.attribution import Linear
+from credit.design import ScaledDesign, TreeDesign
+from credit.features import FIRST_LEVEL_CODE, FeatureMap, Vocabulary, from_fields
 from credit.package import Contents, Package, Provenance
 from credit.plan import CostPlan, ScalePlan
 from credit.policy import Policy
+from credit.reasons import ReasonModel
 from credit.spec import Schema
 
 POLICY = Policy(
@@ -119,10 +123,53 @@ def graph(schema: Schema = SCHEMA, shift: float = -1.0) -> bytes:
     return content
 
 
+def reason_model(schema: Schema = SCHEMA, shift: float = -1.0) -> ReasonModel:
+    """The graph's logit taken apart; usual among the approved is an application of zeros."""
+    levels = tuple(tuple(sorted(EFFECTS)) for _ in schema.category_features)
+    feature_map = FeatureMap(schema, Vocabulary(levels))
+    tree = TreeDesign.of(feature_map.layout)
+    names = (*schema.number_features, *schema.category_features)
+    width = len(tree.features)
+    weights = [WEIGHTS.get(name, 0.0) for name in schema.number_features]
+    codes = [tree.special.values[i] * weights[p] for i, p in enumerate(tree.special.positions)]
+    effects = [_effect(levels, position, code) for position, code in _one_hot(tree)]
+    design = ScaledDesign(
+        tree,
+        low=np.full(width, -np.inf),
+        high=np.full(width, np.inf),
+        fill=np.zeros(width),
+        gaps=(),
+        mean=np.zeros(width),
+        deviation=np.ones(width),
+    )
+    attribution = Linear(design, np.array([*weights, *codes, *effects]), shift, len(names))
+    reference = feature_map(from_fields(dict.fromkeys(schema.number_fields, 0.0), schema))
+    return ReasonModel(
+        feature_map=feature_map,
+        attribution=attribution,
+        scale="log-odds",
+        centre=np.zeros(len(names)),
+        base=shift,
+        reference=reference,
+        quantiles=tuple(np.linspace(0.0, 4000.0, 20) for _ in schema.number_fields),
+        levels=levels[: len(schema.category_fields)],
+    )
+
+
+def _one_hot(tree: TreeDesign) -> list[tuple[int, int]]:
+    return list(zip(tree.one_hot.positions, tree.one_hot.values, strict=True))
+
+
+def _effect(levels: tuple[tuple[str, ...], ...], position: int, code: int) -> float:
+    known = code - FIRST_LEVEL_CODE
+    return EFFECTS[levels[position][known]] if known >= 0 else 0.0
+
+
 def package(schema: Schema = SCHEMA, shift: float = -1.0, family: str = "woe_logistic") -> Package:
     """A package that serves; another shift gives another digest."""
     provenance = Provenance(
         training_data="11" * 32, spec="22" * 32, config="33" * 32, lock="44" * 32, runtime={}
     )
-    contents = Contents(graph(schema, shift), POLICY, b"reasons", b"<html></html>", b"{}")
+    reasons = reason_model(schema, shift).to_bytes()
+    contents = Contents(graph(schema, shift), POLICY, reasons, b"<html></html>", b"{}")
     return Package.build(schema, family, contents, provenance)

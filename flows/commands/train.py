@@ -42,7 +42,7 @@ def train(
 ) -> "TrainingResult":
     """Run the training flow in this process."""
     check_source(dataset, data)
-    with flows_ready(settings, families or list(settings.training.presets[preset].families)):
+    with flows_ready(settings):
         from flows.training import training
 
         return training(dataset, preset, families, data, promote)

@@ -4,19 +4,16 @@ import gc
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from configs.datasets import load_spec, resolve_source
 from configs.settings import Settings
-from credit.plan import FamilyName
 from credit.spec import FileSource
 from flows.commands.console import stderr
 from flows.local.prefect_server import PrefectApi
 from flows.local.progress import shown_progress
-
-# What a family imports when it is first fitted, which takes seconds.
-LIBRARIES: dict[FamilyName, str] = {"xgboost": "xgboost", "network": "tensorflow"}
 
 
 def check_source(dataset: str, data: str | None) -> None:
@@ -34,23 +31,23 @@ def check_source(dataset: str, data: str | None) -> None:
 
 
 @contextmanager
-def flows_ready(settings: Settings, families: Sequence[FamilyName] = ()) -> Iterator[None]:
+def flows_ready(settings: Settings) -> Iterator[None]:
     """Prefect's API is up, libraries are loaded, the tracking store is open, progress shows.
 
     The server boots in its own process while this one does the rest.
     """
     console = stderr()
-    with console.status("Starting"):
-        api = PrefectApi(settings)
-        with _collector_paused():
-            importlib.import_module("flows.training")
-            _load(families)
-        from tasks.tracking import open_store
+    with _native_stderr_in(settings.home / "logs" / "native.log"):
+        with console.status("Starting"):
+            api = PrefectApi(settings)
+            with _collector_paused():
+                importlib.import_module("flows.training")
+            from tasks.tracking import open_store
 
-        open_store(settings)
-        api.wait_until_up()
-    with shown_progress(console):
-        yield
+            open_store(settings)
+            api.wait_until_up()
+        with shown_progress(console):
+            yield
 
 
 @contextmanager
@@ -68,22 +65,23 @@ def _collector_paused() -> Iterator[None]:
         gc.enable()
 
 
-def _load(families: Sequence[FamilyName]) -> None:
-    for family in families:
-        if family in LIBRARIES:
-            with _silenced_stderr():
-                importlib.import_module(LIBRARIES[family])
-
-
 @contextmanager
-def _silenced_stderr() -> Iterator[None]:
-    """No output from C++: TensorFlow greets before its log level counts."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+def _native_stderr_in(log: Path) -> Iterator[None]:
+    """What C++ writes to stderr goes to a file, what Python writes to where it went before.
+
+    TensorFlow's C++ greets before its log level counts.
+    """
+    if sys.stderr is not sys.__stderr__:  # nobody reads it there
+        yield
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    before = os.dup(2)
+    with log.open("ab") as native:
+        os.dup2(native.fileno(), 2)
+    sys.stderr = os.fdopen(before, "w", buffering=1, errors="backslashreplace", closefd=False)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        sys.stderr = sys.__stderr__
+        os.dup2(before, 2)
+        os.close(before)

@@ -16,7 +16,7 @@ MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 LOCK_SECONDS = 30
 # One number for every Creditloop process on a PostgreSQL server; its digits mean nothing.
 POSTGRES_LOCK = 4_071_867_523
-EXCLUSIVE = "creditloop_exclusive"
+AT_ONCE = "creditloop_locks_at_once"
 
 
 def connect(url: str) -> Engine:
@@ -47,8 +47,8 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        exclusive = connection.get_execution_options().get(EXCLUSIVE)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if exclusive else "BEGIN")
+        at_once = connection.get_execution_options().get(AT_ONCE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if at_once else "BEGIN")
 
     return engine
 
@@ -68,9 +68,16 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
 
 
 @contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes; SQLite has one at a time, PostgreSQL as many as come."""
+    with engine.connect().execution_options(**{AT_ONCE: True}) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
 def exclusive(engine: Engine) -> Iterator[Connection]:
     """A transaction that no other exclusive one runs beside, in this process or another."""
-    with engine.connect().execution_options(**{EXCLUSIVE: True}) as connection, connection.begin():
+    with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": POSTGRES_LOCK})
         yield connection

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from uuid_utils.compat import uuid7
 
 from credit.package import VERSION_DIGITS
-from services.ledger.database import connect, exclusive, upgrade
+from services.ledger.database import connect, exclusive, upgrade, writing
 from services.ledger.errors import LedgerError, PromotionError
 from services.ledger.history import named, previous
 from services.ledger.promotions import (
@@ -198,12 +198,12 @@ class Ledger:
 
     def promotions(self, dataset: str | None = None) -> list[Promotion]:
         """All promotions, or those of a data set, the newest first."""
-        with self._reported(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return select_all(connection, dataset)
 
     def promotion_of_run(self, run_id: str) -> Promotion | None:
         """The promotion that a training run asked for."""
-        with self._reported(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return select_of_run(connection, run_id)
 
     def add_key(self, key_id: str, owner: str, roles: tuple[Role, ...], key_hash: str) -> ApiKey:
@@ -216,12 +216,12 @@ class Ledger:
     def list_keys(self) -> list[ApiKey]:
         """All keys, the oldest first."""
         query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
-        with self._reported(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return [_read_key(row) for row in connection.execute(query).mappings()]
 
     def find_key(self, key_id: str) -> ApiKey | None:
         """The key of an id, revoked or not."""
-        with self._reported(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return _find_key(connection, key_id)
 
     def revoke_key(self, key_id: str) -> ApiKey:
@@ -244,13 +244,30 @@ class Ledger:
 
     def current(self, dataset: str) -> Deployment | None:
         """The newest deployment of a data set; raises LedgerError when it cannot be read."""
-        with self._reported(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return _newest(connection, dataset)
 
     def history(self, dataset: str) -> list[Deployment]:
         """All deployments of a data set, the newest first."""
-        with self._reported(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return _history(connection, dataset)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read with; raises LedgerError for what goes wrong inside."""
+        with self._reported(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction to write in; raises LedgerError for what goes wrong inside."""
+        with self._reported(), writing(self._engine) as connection:
+            yield connection
+
+    @property
+    def engine(self) -> Engine:
+        """The database, for those who write all day."""
+        return self._engine
 
     def close(self) -> None:
         """Give the connections back."""

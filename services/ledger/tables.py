@@ -4,12 +4,16 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Dialect,
+    Double,
     ForeignKey,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
@@ -114,4 +118,178 @@ api_keys = Table(
     Column("hash", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+)
+
+# A chain is one writer's decisions in their order. `head` and `count` move in the transaction that
+# adds decisions, so that a removed tail is missed.
+chains = Table(
+    "chains",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("head", String(64), nullable=False),
+)
+
+# A purge empties payload and application_id and leaves the rest, which the chain needs.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("dataset", String(100), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("probability", Double, nullable=False),
+    Column("score", Integer, nullable=False),
+    Column("decision", String(20), nullable=False),
+    Column("application_id", String(200)),
+    Column("payload", Text),
+    Column("payload_hash", String(64), nullable=False),
+    Column("chain", Uuid, ForeignKey("chains.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("hash", String(64), nullable=False),
+    CheckConstraint("decision IN ('approve', 'review', 'decline')", name="known_decision"),
+    UniqueConstraint("chain", "position"),
+    Index(None, "dataset", "at"),
+    Index(None, "application_id"),
+)
+
+# What makes a request the same as an earlier one: the hash of its key or application id.
+claims = Table(
+    "claims",
+    metadata,
+    Column("claim", String(64), primary_key=True),
+    Column("decision_id", Uuid, nullable=False),
+    Column("body_hash", String(64), nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Index(None, "expires_at"),
+    Index(None, "decision_id"),
+)
+
+protected_attributes = Table(
+    "protected_attributes",
+    metadata,
+    Column("decision_id", Uuid, ForeignKey("decisions.id"), primary_key=True),
+    Column("attributes", JSON, nullable=False),
+)
+
+# The newest row about a decision counts; the ones before it are what was known then.
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("decision_id", Uuid, ForeignKey("decisions.id"), nullable=False),
+    Column("bad", Boolean, nullable=False),
+    Column("observed_on", Date, nullable=False),
+    Column("reporter", String(200), nullable=False),
+    Column("note", Text, nullable=False),
+    Index(None, "decision_id", "at"),
+    Index(None, "at"),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("decision_id", Uuid, ForeignKey("decisions.id"), nullable=False),
+    Column("decision", String(20), nullable=False),
+    Column("is_override", Boolean, nullable=False),
+    Column("reviewer", String(200), nullable=False),
+    Column("key_id", String(20), ForeignKey("api_keys.id")),
+    Column("reason", Text, nullable=False),
+    CheckConstraint("decision IN ('approve', 'decline')", name="known_decision"),
+    Index(None, "decision_id", "at"),
+    Index(None, "at"),
+)
+
+# The newest row of a data set says which package scores beside the champion; none when it is null.
+challengers = Table(
+    "challengers",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("dataset", String(100), nullable=False),
+    Column("digest", String(64)),
+    Column("uri", Text),
+    Column("family", String(100)),
+    Column("actor", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Index(None, "dataset", "at"),
+)
+
+shadow_decisions = Table(
+    "shadow_decisions",
+    metadata,
+    Column("decision_id", Uuid, ForeignKey("decisions.id"), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("probability", Double, nullable=False),
+    Column("score", Integer, nullable=False),
+    Column("decision", String(20), nullable=False),
+    Index(None, "digest", "at"),
+)
+
+# The kill switch: the newest row of a data set says whether all its applications go to review.
+referrals = Table(
+    "referrals",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("dataset", String(100), nullable=False),
+    Column("is_on", Boolean, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Index(None, "dataset", "at"),
+)
+
+# The newest row about a decision says whether a purge must pass it by.
+legal_holds = Table(
+    "legal_holds",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("decision_id", Uuid, ForeignKey("decisions.id"), nullable=False),
+    Column("is_on", Boolean, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Index(None, "decision_id", "at"),
+)
+
+purges = Table(
+    "purges",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("before", UtcDateTime, nullable=False),
+    Column("erased", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("actor", String(200), nullable=False),
+)
+
+drift_reports = Table(
+    "drift_reports",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("dataset", String(100), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("score", Double, nullable=False),
+    Column("drifted_features", Integer, nullable=False),
+    Column("report", JSON, nullable=False),
+    Index(None, "dataset", "at"),
+)
+
+performance_reports = Table(
+    "performance_reports",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("dataset", String(100), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("accuracy", Double),
+    Column("auc", Double),
+    Column("report", JSON, nullable=False),
+    Index(None, "dataset", "at"),
 )

@@ -33,7 +33,7 @@ def test_an_application_is_scored(http, package):
     response = http.post(PREDICT, json={"features": tiny.APPLICATION, "application_id": "A-1"})
     assert response.status_code == 200
     answer = response.json()
-    Prediction.model_validate(answer, strict=True)
+    Prediction.model_validate_json(response.content, strict=True)
     assert answer["probability_of_default"] == 0.486516
     assert answer["application_id"] == "A-1"
     assert uuid.UUID(answer["id"]).version == 7

@@ -87,6 +87,9 @@ def test_commits_are_durable_and_readers_do_not_wait(url):
 def test_the_api_cannot_change_or_remove_a_row():
     verbs = {name for name in vars(Ledger) if not name.startswith("_")}
     assert verbs == {
+        "engine",
+        "reading",
+        "writing",
         "deploy",
         "roll_back",
         "rollback_target",

@@ -3,6 +3,7 @@ import logging
 import pytest
 from starlette.testclient import TestClient
 
+from credit.features import Applications
 from services.app import create_app
 from services.model import CurrentModel, ServedModel
 from tests import tiny
@@ -20,10 +21,10 @@ def app(tmp_path, monkeypatch, package):
 def test_a_fault_of_ours_is_a_bare_500_and_logged_without_the_applicant(app, monkeypatch, caplog):
     client, model = app
 
-    def fail(fields: dict[str, object]) -> float:
-        raise RuntimeError(f"cannot score {fields}")
+    def fail(applications: Applications, ask: str) -> None:
+        raise RuntimeError(f"cannot score {applications}")
 
-    monkeypatch.setattr(model.scorer, "probability", fail)
+    monkeypatch.setattr(model.underwriter, "judge", fail)
     with caplog.at_level(logging.DEBUG):
         answer = client.post("/api/predict", json={"features": tiny.APPLICATION})
     assert answer.status_code == 500
