@@ -16,6 +16,9 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
 
+# Debian's packages with the programs that tests marked `stack` start.
+STACK := postgresql chromium wrk prometheus
+
 # What `make lock` passes on; `make lock UV_LOCK_FLAGS=--upgrade` moves every version.
 UV_LOCK_FLAGS ?=
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
@@ -47,6 +50,28 @@ test-lendingclub: $(STAMP) ## run the tests on the LendingClub file that CREDITL
 		exit 2; \
 	fi
 	@$(BIN)/pytest -m lendingclub --durations=10
+
+.PHONY: test-stack
+test-stack: $(STAMP) stack ## run the tests that need PostgreSQL, Chromium, wrk or Prometheus
+	@$(BIN)/pytest -m stack --durations=10
+
+.PHONY: stack
+stack: ## install Debian's packages for test-stack, those that are not there yet
+	@if ! command -v apt-get > /dev/null; then \
+		echo "apt-get not found: install $(STACK) by other means, then run $(BIN)/pytest -m stack" >&2; \
+		exit 2; \
+	fi; \
+	installed="$$(dpkg-query --show --showformat '$${db:Status-Status} $${Package}\n' $(STACK) 2> /dev/null || true)"; \
+	missing=(); \
+	for package in $(STACK); do \
+		grep --quiet --line-regexp "installed $$package" <<< "$$installed" || missing+=("$$package"); \
+	done; \
+	[ "$${#missing[@]}" -gt 0 ] || exit 0; \
+	as_root=(); [ "$$(id -u)" -eq 0 ] || as_root=(sudo); \
+	echo "Installing $${missing[*]} with apt-get" >&2; \
+	"$${as_root[@]}" apt-get -qq update; \
+	"$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get -qq --yes --no-install-recommends install "$${missing[@]}" > /dev/null
 
 .PHONY: check
 check: $(STAMP) ## check format, lint, types, layers, dataset specs

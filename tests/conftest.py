@@ -5,7 +5,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 # Folders whose tests share servers that take long to start.
-SHARED = ("tests/flows/", "tests/services/")
+SHARED = ("tests/flows/", "tests/services/", "tests/stack/")
 
 
 class LoadFolderScheduling(LoadScopeScheduling):

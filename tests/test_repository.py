@@ -234,6 +234,32 @@ def test_lendingclub_tests_fail_without_their_file(tmp_path: Path, value: str) -
     assert f"CREDITLOOP_LENDINGCLUB is '{value}', which is no file" in result.stderr
 
 
+def test_the_stack_is_not_installed_in_silence_where_it_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "make").symlink_to(shutil.which("make") or "")
+    result = make(tmp_path, "stack", PATH=str(tmp_path))
+    assert result.returncode != 0
+    assert "apt-get not found: install postgresql chromium wrk prometheus" in result.stderr
+
+
+@pytest.mark.parametrize("missing", [(), ("wrk",), ("postgresql", "prometheus")])
+def test_only_what_the_stack_lacks_is_installed(tmp_path: Path, missing: tuple[str, ...]) -> None:
+    there = {"postgresql", "chromium", "wrk", "prometheus"} - {*missing}
+    pretenders = {
+        "dpkg-query": "".join(f"echo installed {package}; " for package in there),
+        "apt-get": f'echo "$@" >> {tmp_path}/asked',
+        "sudo": '"$@"',
+    }
+    for name, script in pretenders.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    result = make(tmp_path, "stack", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert result.returncode == 0, result.stderr
+    asked = tmp_path / "asked"
+    assert asked.exists() is bool(missing)
+    if missing:
+        assert asked.read_text().splitlines()[-1].split(" install ")[1].split() == [*missing]
+
+
 # Packages -----------------------------------------------------------------------------------------
 
 
