@@ -1,9 +1,14 @@
 """Debian's programs for tests marked `stack`; `make test-stack` installs them."""
 
 import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
+
+from tests.stack.postgres import PostgresServer
 
 CHROMIUM = ("--no-sandbox", "--disable-background-networking", "--no-first-run")
 
@@ -24,3 +29,22 @@ def browser():
         browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server; who kills it starts it again."""
+    # Not pytest's folder: only its owner may look inside, and the server runs as another user.
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        server = PostgresServer(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_server: PostgresServer) -> str:
+    """The URL of one database for the whole session; `postgres_server` makes fresh ones."""
+    return postgres_server.new_database()
