@@ -2,9 +2,12 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -17,6 +20,10 @@ LOCK_SECONDS = 30
 # One number for every Creditloop process on a PostgreSQL server; its digits mean nothing.
 POSTGRES_LOCK = 4_071_867_523
 AT_ONCE = "creditloop_locks_at_once"
+# Databases limit the parameters of a statement.
+A_STATEMENT = 1000
+
+Item = TypeVar("Item")
 
 
 def connect(url: str) -> Engine:
@@ -100,3 +107,16 @@ def alembic_config(connection: Connection) -> Config:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
+
+
+def chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """As many at a time as a statement takes."""
+    rest = iter(items)
+    while some := list(islice(rest, A_STATEMENT)):
+        yield some
+
+
+def time_after(before: datetime | None) -> datetime:
+    """Now, but after the row before: a clock set back must not hide a newer row."""
+    now = datetime.now(UTC)
+    return max(now, before + timedelta(microseconds=1)) if before else now

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Connection, Select, select
 
 from credit.policy import Decision
+from services.ledger.errors import UnknownDecisionError
 from services.ledger.store import Ledger
 from services.ledger.tables import decisions
 
@@ -33,6 +35,24 @@ class StoredDecision:
 def find_decision(ledger: Ledger, decision_id: UUID) -> StoredDecision | None:
     """A decision by its id; raises LedgerError when the ledger cannot be read."""
     with ledger.reading() as connection:
-        query = select(decisions).where(decisions.c.id == decision_id)
-        row = connection.execute(query).mappings().first()
+        row = connection.execute(_of(decision_id)).mappings().first()
     return StoredDecision(**row) if row else None
+
+
+def select_decision(
+    connection: Connection, decision_id: UUID, for_update: bool = False
+) -> StoredDecision:
+    """A decision by its id, which no other transaction adds to meanwhile where it is for update.
+
+    Raises:
+        UnknownDecisionError: there is no such decision.
+    """
+    query = _of(decision_id).with_for_update(key_share=True) if for_update else _of(decision_id)
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        raise UnknownDecisionError(f"the ledger has no decision {decision_id}")
+    return StoredDecision(**row)
+
+
+def _of(decision_id: UUID) -> Select[tuple[Any, ...]]:
+    return select(decisions).where(decisions.c.id == decision_id)

@@ -11,7 +11,7 @@ Approval = Literal["auto", "manual"]
 Outcome = Literal["promote", "needs approval", "refuse"]
 Decision = Literal["approve", "reject", "lapse"]
 State = Literal["waiting", "approved", "rejected", "lapsed", "refused"]
-Role = Literal["score", "outcome", "review", "approve", "monitor", "admin"]
+Role = Literal["score", "outcome", "review", "approve", "monitor", "fairness", "admin"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 DECIDED: dict[Decision, State] = {
