@@ -13,13 +13,13 @@ from credit.labels import BadArray
 from credit.metrics import Interval
 from credit.plan import CostPlan
 from credit.policy import DECISIONS, Decision, DecisionArray
+from credit.proportions import wilson
 from credit.spec import Column, Frozen, Schema
 from credit.tree_rules import Rule, leaves
 
 DEPTH = 3
 SMALLEST_SHARE = 0.03
 FEWEST_ROWS = 30
-NORMAL_95 = 1.959963984540054
 
 
 class Segment(Frozen):
@@ -126,19 +126,6 @@ def _measure(
         mean_pd=mean,
         gap=Interval(bads / rows - mean, low - mean, high - mean),
     )
-
-
-def wilson(bads: int, rows: int) -> tuple[float, float]:
-    """Wilson's 95% interval of a bad rate (1927), which holds for few bads as well.
-
-    >>> [round(bound, 4) for bound in wilson(0, 10)]
-    [0.0, 0.2775]
-    """
-    rate, square = bads / rows, NORMAL_95**2
-    centre = (rate + square / (2 * rows)) / (1 + square / rows)
-    spread = NORMAL_95 * np.sqrt(rate * (1 - rate) / rows + square / (4 * rows**2))
-    half = float(spread / (1 + square / rows))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def confusion(decisions: DecisionArray, bad: BadArray) -> tuple[BandOutcome, ...]:

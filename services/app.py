@@ -31,6 +31,7 @@ from services.problems import (
     answer_http_error,
     answer_problem,
 )
+from services.shadow import Shadow
 from services.telemetry import METHODS, Measured, Telemetry
 
 LARGEST_BODY = 1 << 20
@@ -115,13 +116,15 @@ def create_app(current: CurrentModel) -> FastAPI:
         settings, ledger = current.open()
         journal = Journal(ledger.engine, settings.serving.most_waiting)
         window = timedelta(hours=settings.serving.repeat_hours)
-        app.state.desk = Desk(current, ledger, journal, window)
+        shadow = Shadow(ledger, lambda: current.challenger)
+        app.state.desk = Desk(current, ledger, journal, window, shadow.offer)
         watcher = asyncio.create_task(_watch(app))
         yield
         watcher.cancel()
         with suppress(asyncio.CancelledError):
             await watcher
         journal.close()
+        shadow.close()
         current.close()
 
     app = FastAPI(title="Creditloop", docs_url=None, redoc_url=None, lifespan=lifespan)

@@ -32,6 +32,7 @@ DOMAIN = (
     "package",
     "plan",
     "policy",
+    "proportions",
     "reasons",
     "recourse",
     "scoring",

@@ -1,7 +1,7 @@
 """From checked applications to decisions that are stored and may be answered."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from credit.policy import Decision
 from credit.underwriting import Ask, GivenReason, Judgement
 from services.ledger import Ledger, LedgerError
 from services.ledger.decisions import find_decision
-from services.ledger.journal import Journal, NewDecision
+from services.ledger.journal import Journal, Kept, NewDecision
 from services.ledger.referrals import Referral
 from services.model import CurrentModel, ServedModel
 
@@ -55,12 +55,18 @@ class Desk:
     """Decides on applications and stores what was decided before it gives it away."""
 
     def __init__(
-        self, current: CurrentModel, ledger: Ledger, journal: Journal, repeat_window: timedelta
+        self,
+        current: CurrentModel,
+        ledger: Ledger,
+        journal: Journal,
+        repeat_window: timedelta,
+        on_stored: Callable[[Iterable[tuple[UUID, Mapping[str, object]]]], None],
     ):
         self._current = current
         self._ledger = ledger
         self._journal = journal
         self._repeat_window = repeat_window
+        self._on_stored = on_stored
 
     async def decide(
         self, model: ServedModel, applications: Sequence[Application], ask: Ask = "not approved"
@@ -91,6 +97,8 @@ class Desk:
                     decided[row] = Decided(answer)
                 else:
                     decided[row] = await self._earlier(fate.earlier, fate.fate == "known")
+            if not (referral and referral.is_on):
+                self._on_stored(_stored(asked, answers, kept))
             if stale:
                 await asyncio.to_thread(self._current.refresh_referral)
             open_rows = stale
@@ -136,6 +144,15 @@ class Desk:
         if stored is None or stored.payload is None:
             raise LedgerError(f"decision {decision_id} was purged; its request cannot be repeated")
         return Decided(orjson.loads(stored.payload)["answer"], is_repeated=True)
+
+
+def _stored(
+    asked: Sequence[Application], answers: Sequence[Json], kept: Sequence[Kept]
+) -> Iterator[tuple[UUID, Mapping[str, object]]]:
+    """Id and fields of what was stored just now."""
+    for application, answer, fate in zip(asked, answers, kept, strict=True):
+        if fate.fate == "stored":
+            yield answer["id"], application.fields
 
 
 def _raw_fields(applications: Sequence[Application], model: ServedModel) -> Any:

@@ -14,8 +14,8 @@ from credit.features import from_frame
 from credit.package import Package, PackageError
 from credit.scoring import Scorer
 from credit.spec import Column, Schema
+from services.fetching import fetch_package
 from services.ledger import open_ledger
-from services.packages import read_package
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def score_with_incumbent(
     if current is None:
         return None
     try:
-        package = read_package(settings.home / current.uri, current.digest)
+        package = fetch_package(settings.home, current.uri, current.digest)
         return InProduction(current.digest, current.family, _scores(package, test_rows, schema))
     except PackageError as error:
         return InProduction(current.digest, current.family, None, str(error))

@@ -13,13 +13,13 @@ from prefect.runtime import deployment
 from prefect.settings import PREFECT_API_URL
 
 from configs.settings import Settings
+from configs.urls import without_credentials
 from credit.package import VERSION_DIGITS
 from credit.promotion import Gate, Verdict
 from credit.spec import Frozen
 from services.ledger import Candidate, Promotion, open_ledger
 from tasks.record import Training
 from tasks.tracking import follow_ledger
-from tasks.urls import without_credentials
 
 
 class PromotionResult(Frozen):

@@ -20,10 +20,10 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from configs.settings import Settings
+from configs.urls import without_credentials
 from credit.metrics import Interval
 from credit.training import Trial
 from tasks.record import Data, Evaluation, Fit, Tracked, Training
-from tasks.urls import without_credentials
 
 CHAMPION = "champion"
 DIGEST = "creditloop.digest"

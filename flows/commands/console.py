@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from rich.console import Console
 
-from tasks.urls import without_credentials
+from configs.urls import without_credentials
 
 NO, MISUSED = 1, 2
 

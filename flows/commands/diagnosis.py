@@ -13,12 +13,12 @@ import httpx
 from packaging.requirements import Requirement
 
 from configs.settings import Settings
+from configs.urls import without_credentials
 from credit.package import VERSION_DIGITS, PackageError
 from flows.local.stack import MLFLOW_PORT, PREFECT_PORT
 from services.ledger import LedgerError, open_ledger, without_secrets
 from services.model import NoModelError, choose_package
 from services.serve import is_free
-from tasks.urls import without_credentials
 
 State = Literal["ok", "warning", "failure"]
 OLDEST, NEWEST = (3, 11), (3, 13)

@@ -7,10 +7,10 @@ from urllib.parse import quote
 import httpx
 
 from configs.settings import Settings
+from configs.urls import without_credentials
 from credit.package import VERSION_DIGITS
 from flows.commands.rows import waiting
 from services.ledger import Deployment, Ledger, Promotion
-from tasks.urls import without_credentials
 
 API_URL, API_USER = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
 RESUME_SECONDS = 10

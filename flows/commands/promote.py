@@ -12,9 +12,9 @@ from flows.commands.errors import UsageError
 from flows.commands.followers import follow
 from flows.commands.rows import plain_deployment, plain_promotion, waiting
 from flows.commands.secret import read_token
+from services.fetching import fetch_package
 from services.keys import authenticate
 from services.ledger import ApiKey, Deployment, Ledger, Promotion, open_ledger
-from services.packages import read_package
 
 # A promotion as decided, the deployment that followed, and a note for each that could not follow.
 Decided = tuple[Promotion, Deployment | None, list[str]]
@@ -40,7 +40,7 @@ def approve_promotion(
 ) -> Decided:
     """Put a waiting package in production; MLflow and a suspended run follow."""
     # What does not verify could not be served, and is better found out before.
-    read_package(settings.home / promotion.uri, promotion.digest)
+    fetch_package(settings.home, promotion.uri, promotion.digest)
     waited = waiting(ledger.promotions(promotion.dataset))
     may_own = settings.promotion.requester_may_approve
     deployment = ledger.approve(promotion.id, key, why, may_own)

@@ -9,8 +9,8 @@ from flows.commands.datasets import dataset_name
 from flows.commands.errors import UsageError
 from flows.commands.followers import follow
 from flows.commands.rows import plain_deployment, waiting
+from services.fetching import fetch_package
 from services.ledger import open_ledger
-from services.packages import read_package
 from services.people import user
 
 
@@ -23,7 +23,7 @@ def run(dataset: str | None, why: str, to: str | None, json: bool) -> None:
     with closing(open_ledger(settings.ledger_uri)) as ledger:
         leaving, waited = ledger.current(name), waiting(ledger.promotions(name))
         target = ledger.rollback_target(name, to)
-        read_package(settings.home / target.uri, target.digest)
+        fetch_package(settings.home, target.uri, target.digest)
         deployment = ledger.roll_back(leaving or target, target, user(), why.strip())
         notes = follow(ledger, name, waited, settings)
     if json:

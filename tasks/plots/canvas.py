@@ -13,7 +13,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from credit.expressions import FloatArray
 
@@ -149,14 +148,6 @@ def png(figure: Figure) -> bytes:
     # Not savefig, which draws everything twice.
     FigureCanvasAgg(figure).print_png(content, metadata={"Software": None})
     return content.getvalue()
-
-
-def wilson(events: int, rows: int) -> tuple[float, float]:
-    """Wilson's 95% interval of a share; all of 0 to 1 where there are no rows."""
-    if rows == 0:
-        return 0.0, 1.0
-    interval = binomtest(events, rows).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def spread(values: FloatArray, share: float = 0.01) -> tuple[float, float]:

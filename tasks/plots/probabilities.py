@@ -7,6 +7,7 @@ from credit.expressions import FloatArray
 from credit.labels import BadArray
 from credit.metrics import calibration_curve
 from credit.policy import DECISIONS, DecisionArray, Policy, band, score
+from credit.proportions import wilson
 from tasks.plots.canvas import (
     BLUE,
     INK,
@@ -20,7 +21,6 @@ from tasks.plots.canvas import (
     percent,
     png,
     single,
-    wilson,
 )
 
 SCORE_BINS = 40

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from credit.proportions import wilson
 from credit.stability import Shift, Stability, Vintage
 from tasks.plots.canvas import (
     BLUE,
@@ -21,7 +22,6 @@ from tasks.plots.canvas import (
     png,
     shorten,
     style,
-    wilson,
 )
 
 LOOK, ACT = 0.10, 0.25

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from configs.settings import load_settings
 from credit.features import from_frame
@@ -11,7 +10,6 @@ from credit.segments import (
     confusion,
     cost_of_mistakes,
     costliest_mistakes,
-    wilson,
     worst_segments,
 )
 from tests import awkward
@@ -68,12 +66,6 @@ def test_few_rows_are_one_segment(case):
     feature_map, features, said, bad, *_ = case
     (only,) = worst_segments(feature_map, features[:40], bad[:40], said[:40], most=5, seed=0)
     assert (only.rule, only.rows, only.share) == ("all rows", 20, 1.0)
-
-
-@pytest.mark.parametrize(("bads", "rows"), [(0, 30), (3, 40), (17, 17), (250, 1000)])
-def test_the_interval_is_wilson_s(bads, rows):
-    expected = binomtest(bads, rows).proportion_ci(method="wilson")
-    assert wilson(bads, rows) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 DECISIONS = np.array(["approve", "approve", "review", "decline", "decline", "approve"])

@@ -1,11 +1,15 @@
+import gc
 import shutil
+import weakref
 
 import pytest
 
 from configs.settings import load_settings
 from credit.package import PackageError
+from credit.spec import Column
 from services.keys import create_key
 from services.ledger import Candidate, LedgerError, open_ledger
+from services.ledger.challengers import challenge, stop_challenger
 from services.model import CurrentModel, NoModelError, ServedModel, choose_package
 from services.packages import write_package
 from tests import tiny
@@ -122,11 +126,25 @@ def test_a_service_that_cannot_load_keeps_the_reason(tmp_path, monkeypatch, vari
     assert "\n" not in current.problem
 
 
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
 @pytest.fixture
-def current(settings, monkeypatch):
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def current(settings, clock, monkeypatch):
     monkeypatch.setenv("CREDITLOOP_HOME", str(settings.home))
     monkeypatch.setenv("CREDITLOOP_DATASET", settings.dataset)
-    model = CurrentModel()
+    model = CurrentModel(clock)
     yield model
     model.close()
 
@@ -147,21 +165,121 @@ def test_a_new_deployment_is_served_at_the_next_look(settings, current, package)
 
 
 def test_what_cannot_be_served_leaves_the_old_model_and_is_logged_once(
-    settings, current, package, caplog
+    settings, current, clock, package, caplog
 ):
+    swaps = []
+    current.on_swap = lambda result, version: swaps.append((result, version))
     deploy(settings, package)
     current.refresh()
     spoilt = deploy(settings, tiny.package(shift=-2.0))
     graph = (spoilt / "model.onnx").read_bytes()
     (spoilt / "model.onnx").write_bytes(b"changed")
-    current.refresh()
-    current.refresh()
+    for _ in range(100):
+        current.refresh()
+        clock.now += 2
     assert current.model.digest == package.digest
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert line.startswith(f"version {package.digest[:12]} goes on: package {spoilt}: model.onnx")
     (spoilt / "model.onnx").write_bytes(graph)
+    clock.now += 60
     current.refresh()
-    assert current.model.digest == spoilt.name
+    assert (current.model.digest, current.problem) == (spoilt.name, "")
+    # At 0, 2, 6, 14, 30, 62 s and then each minute; and once when it was mended.
+    refused = [("refused", spoilt.name[:12])] * 8
+    assert swaps == [*refused, ("served", spoilt.name[:12])]
+
+
+def test_a_rollback_ends_what_was_refused(settings, current, clock, package, caplog):
+    deploy(settings, package)
+    current.refresh()
+    served = current.model
+    deploy(settings, tiny.package(shift=-2.0)).joinpath("model.onnx").write_bytes(b"changed")
+    current.refresh()
+    assert "does not match its sha256" in current.problem
+    ledger = open_ledger(settings.ledger_uri)
+    leaving = ledger.current(settings.dataset)
+    ledger.roll_back(leaving, ledger.rollback_target(settings.dataset), "ana", "it is damaged")
+    current.refresh()
+    assert (current.model, current.problem) == (served, "")
+    assert len(caplog.records) == 1
+
+
+def test_an_old_model_is_let_go_of_at_once(settings, current):
+    gc.disable()  # what only the garbage collector can free stays for long in a service
+    try:
+        scorers = weakref.WeakSet()
+        for number in range(6):
+            deploy(settings, tiny.package(shift=-1.0 - number))
+            current.refresh()
+            scorers.add(current.model.underwriter)
+        assert list(scorers) == [current.model.underwriter]
+    finally:
+        gc.enable()
+
+
+def start_challenger(settings, package):
+    path = write_package(settings.packages, package)
+    challenge(
+        open_ledger(settings.ledger_uri),
+        settings.dataset,
+        package.digest,
+        str(path.relative_to(settings.home)),
+        package.manifest.family,
+        actor="ana",
+        reason="it may be better",
+    )
+    return path
+
+
+def test_the_challenger_follows_the_ledger_beside_the_champion(settings, current, package):
+    ledger = open_ledger(settings.ledger_uri)
+    first, second = tiny.package(shift=-2.0), tiny.package(shift=-3.0)
+    start_challenger(settings, first)
+    current.refresh()
+    assert current.challenger is None  # there is no champion
+    deploy(settings, package)
+    for challenger in (first, second):
+        start_challenger(settings, challenger)
+        current.refresh()
+        assert current.challenger.digest == challenger.digest
+    deploy(settings, second)
+    current.refresh()
+    assert (current.model.digest, current.challenger) == (second.digest, None)
+    deploy(settings, package)
+    current.refresh()
+    assert current.challenger.digest == second.digest
+    stop_challenger(ledger, settings.dataset, "ana", "seen enough")
+    current.refresh()
+    assert (current.model.digest, current.challenger) == (package.digest, None)
+
+
+def test_a_bad_challenger_does_not_touch_the_champion(settings, current, clock, package, caplog):
+    deploy(settings, package)
+    path = start_challenger(settings, tiny.package(shift=-2.0))
+    path.joinpath("model.onnx").write_bytes(b"changed")
+    for _ in range(10):
+        current.refresh()
+        clock.now += 10
+    assert (current.model.digest, current.challenger, current.problem) == (
+        package.digest,
+        None,
+        "",
+    )
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"no challenger: package {path}: model.onnx does not match")
+
+
+def test_a_challenger_that_reads_other_fields_is_refused(settings, current, package, caplog):
+    columns = {
+        **tiny.SCHEMA.columns,
+        "income": Column(type="number"),
+        "amount": Column(type="category"),
+    }
+    deploy(settings, package)
+    start_challenger(settings, tiny.package(tiny.SCHEMA.model_copy(update={"columns": columns})))
+    current.refresh()
+    assert current.challenger is None
+    assert "reads amount, income, which the applications to the champion do not have" in caplog.text
 
 
 def test_a_ledger_out_of_reach_leaves_the_old_model(settings, current, package, caplog):

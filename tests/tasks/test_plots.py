@@ -22,7 +22,7 @@ from credit.metrics import Interval, calibration_curve, evaluate
 from credit.policy import band
 from credit.stability import BinShift, Shift, Stability, Vintage
 from tasks import plots
-from tasks.plots.canvas import amount, percent, shorten, wilson
+from tasks.plots.canvas import amount, percent, shorten
 from tasks.plots.explanations import _piled, _steps
 from tasks.plots.exploration import _largest
 from tasks.plots.probabilities import groups
@@ -266,7 +266,6 @@ def test_amounts(number, text):
 def test_shares_and_long_names():
     assert [percent(share) for share in (0.1, 0.025, -0.3)] == ["10%", "2.5%", "−30%"]
     assert shorten("months since the last payment", 12) == "months sinc…"
-    assert wilson(0, 0) == (0.0, 1.0)
 
 
 # --- data that leave little to draw --------------------------------------------------------------
