@@ -13,8 +13,8 @@ from sklearn.metrics import roc_auc_score
 from credit.expressions import FloatArray
 from credit.fairness import worst_group, worst_ratio_gain
 from credit.groups import Groups
+from credit.intervals import Interval
 from credit.labels import BadArray
-from credit.metrics import Interval
 from credit.plan import FairnessPlan
 from credit.spec import Frozen
 

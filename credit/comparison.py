@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from credit.delong import FEWEST_OF_A_CLASS, auc_difference
 from credit.expressions import FloatArray
+from credit.intervals import Interval
 from credit.labels import BadArray
-from credit.metrics import Interval
 from credit.spec import Frozen
 
 

@@ -10,11 +10,10 @@ import numpy as np
 from scipy.stats import norm, rankdata
 
 from credit.expressions import FloatArray
+from credit.intervals import NORMAL_95, Interval
 from credit.labels import BadArray
-from credit.metrics import Interval
 
 FEWEST_OF_A_CLASS = 2
-NORMAL_95 = float(norm.ppf(0.975))
 CONTRAST = np.array([-1.0, 1.0])
 ROUNDING = 1e-9
 

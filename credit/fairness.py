@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from credit.expressions import FloatArray
 from credit.groups import Groups, pairs
+from credit.intervals import Interval
 from credit.labels import BadArray
-from credit.metrics import Interval, basic_interval
+from credit.metrics import basic_interval
 from credit.plan import FairnessPlan
 from credit.spec import Frozen
 

@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from credit.expressions import FloatArray
+from credit.intervals import Interval
 from credit.labels import BadArray
-from credit.metrics import Interval, basic_interval
+from credit.metrics import basic_interval
 from credit.plan import CostPlan
 from credit.policy import DECIMALS, DecisionArray, IntegerArray
 from credit.spec import Frozen, Schema

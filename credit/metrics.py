@@ -1,12 +1,13 @@
 """How well probabilities of default rank and how honest they are, with bootstrap intervals."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, logit
 
 from credit.expressions import FloatArray
+from credit.intervals import Interval
 from credit.labels import BadArray
 
 CLIP = float(np.finfo(np.float64).eps)
@@ -28,21 +29,6 @@ RANGES = {
     "f1": (0.0, 1.0),
     "calibration_error": (0.0, 1.0),
 }
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate and its 95% interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
-
-    def as_dict(self) -> dict[str, float]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -157,3 +157,19 @@ class PromotionPlan(Frozen):
     calibration_slope: tuple[float, float]
     calibration_intercept: tuple[float, float]
     most_milliseconds: float = Field(gt=0, description="median of one decision with its reasons")
+
+
+class DriftPlan(Frozen):
+    """When drift is worth an alert.
+
+    A column that carries `leading_share` of the champion's contributions, or is among its
+    `leading_columns`, counts by itself; others by their share.
+    """
+
+    warning: float = Field(gt=0, lt=1)
+    critical: float = Field(gt=0, lt=1)
+    most_drifted: float = Field(gt=0, lt=1, description="share of columns that may have drifted")
+    significance: float = Field(gt=0, lt=1)
+    fewest_rows: int = Field(gt=0, description="smaller windows are not judged")
+    leading_share: float = Field(gt=0, le=1)
+    leading_columns: int = Field(ge=0)

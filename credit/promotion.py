@@ -8,7 +8,7 @@ import math
 from typing import Literal
 
 from credit.comparison import Compared, Comparison, Difference
-from credit.metrics import Interval
+from credit.intervals import Interval
 from credit.plan import PromotionPlan
 from credit.spec import Frozen
 

@@ -9,11 +9,10 @@ from sklearn.tree import DecisionTreeRegressor
 
 from credit.expressions import FloatArray
 from credit.features import EPOCH, Applications, FeatureMap, Features
+from credit.intervals import Interval, wilson
 from credit.labels import BadArray
-from credit.metrics import Interval
 from credit.plan import CostPlan
 from credit.policy import DECISIONS, Decision, DecisionArray
-from credit.proportions import wilson
 from credit.spec import Column, Frozen, Schema
 from credit.tree_rules import Rule, leaves
 

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from credit.binning import HALF, quantile_edges
+from credit.binning import quantile_edges
+from credit.distances import expected_psi, psi
 from credit.expressions import FloatArray
 from credit.features import FeatureMap, Features
 from credit.labels import BadArray
@@ -59,21 +60,6 @@ class Stability(Frozen):
     score: Shift
     columns: tuple[Shift, ...]
     vintages: tuple[Vintage, ...] = ()
-
-
-def psi(reference: FloatArray, current: FloatArray) -> float:
-    """PSI of counts [bins], half a count added to each.
-
-    >>> round(psi(np.array([49.5, 49.5]), np.array([79.5, 19.5])), 4)
-    0.4159
-    """
-    expected, found = _smoothed(reference), _smoothed(current)
-    return float(((found - expected) * np.log(found / expected)).sum())
-
-
-def expected_psi(bins: int, reference_rows: int, current_rows: int) -> float:
-    """The mean of PSI over samples that have not moved."""
-    return (bins - 1) * (1 / reference_rows + 1 / current_rows)
 
 
 def stability(
@@ -178,7 +164,3 @@ def _shift(name: str, labels: tuple[str, ...], reference: FloatArray, current: F
             for position, old, new in shares
         ),
     )
-
-
-def _smoothed(counts: FloatArray) -> FloatArray:
-    return np.asarray((counts + HALF) / (counts + HALF).sum())

@@ -20,8 +20,9 @@ from credit.features import (
     from_frame,
     number_features,
 )
+from credit.intervals import Interval
 from credit.labels import BadArray
-from credit.metrics import Interval, evaluate
+from credit.metrics import evaluate
 from credit.models import FAMILIES
 from credit.models.family import Model
 from credit.package import schema_json

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from credit.impact import Impact
-from credit.metrics import Interval
+from credit.intervals import Interval
 from credit.package import VERSION_DIGITS
 from credit.plan import FamilyName, PresetName
 from credit.policy import Policy

@@ -16,7 +16,7 @@ from prefect.artifacts import (
 from prefect.cache_policies import NO_CACHE
 
 from credit.assessment import Assessment
-from credit.metrics import Interval
+from credit.intervals import Interval
 from credit.package import VERSION_DIGITS
 from tasks.documents.vocabulary import METRICS
 from tasks.record import Data, Evaluation, Tracked, Training

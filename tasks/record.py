@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from credit.assessment import Assessment
-from credit.metrics import Interval
+from credit.intervals import Interval
 from credit.plan import FamilyName, PresetName
 from credit.promotion import Verdict
 from credit.spec import DatasetSpec

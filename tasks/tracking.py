@@ -21,7 +21,7 @@ from prefect.cache_policies import NO_CACHE
 
 from configs.settings import Settings
 from configs.urls import without_credentials
-from credit.metrics import Interval
+from credit.intervals import Interval
 from credit.training import Trial
 from tasks.record import Data, Evaluation, Fit, Tracked, Training
 

@@ -27,7 +27,7 @@ from credit.exploration import Bin, ColumnProfile, Exploration, SpecialCode
 from credit.fairness import ColumnAudit, FairnessAudit, GroupAudit, Worst
 from credit.folds import CrossValidation, Fold
 from credit.impact import Impact, ProfitCurve, ProfitPoint, Swap, SwapSet
-from credit.metrics import Interval
+from credit.intervals import Interval
 from credit.package import Provenance
 from credit.policy import Policy
 from credit.promotion import Gate, Verdict

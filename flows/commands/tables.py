@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from credit.metrics import Interval
+from credit.intervals import Interval
 from flows.results import TrainingResult
 
 COLUMNS = {"auc": "AUC", "ks": "KS", "brier": "Brier"}

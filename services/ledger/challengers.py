@@ -11,8 +11,8 @@ from sqlalchemy import Row, func, insert, select
 from uuid_utils.compat import uuid7
 
 from credit.expressions import FloatArray
+from credit.intervals import wilson
 from credit.policy import DECISIONS, Decision
-from credit.proportions import wilson
 from services.ledger.store import Ledger
 from services.ledger.tables import challengers, decisions, shadow_decisions
 

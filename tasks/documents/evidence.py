@@ -23,8 +23,9 @@ from credit.expressions import FloatArray
 from credit.fairness import FairnessAudit
 from credit.folds import CrossValidation
 from credit.impact import Impact, ProfitCurve, SwapSet
+from credit.intervals import Interval
 from credit.labels import BadArray
-from credit.metrics import Interval, calibration_curve
+from credit.metrics import calibration_curve
 from credit.package import Provenance
 from credit.plan import FamilyName, PresetName, PromotionPlan, Value
 from credit.policy import Policy

@@ -13,7 +13,7 @@ from typing import TypeGuard
 
 from markupsafe import Markup
 
-from credit.metrics import Interval
+from credit.intervals import Interval
 
 MINUS = "−"
 DASH = "—"

@@ -4,10 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from credit.expressions import FloatArray
+from credit.intervals import wilson
 from credit.labels import BadArray
 from credit.metrics import calibration_curve
 from credit.policy import DECISIONS, DecisionArray, Policy, band, score
-from credit.proportions import wilson
 from tasks.plots.canvas import (
     BLUE,
     INK,

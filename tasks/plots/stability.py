@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from credit.proportions import wilson
+from credit.intervals import wilson
 from credit.stability import Shift, Stability, Vintage
 from tasks.plots.canvas import (
     BLUE,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from credit import training
 from credit.comparison import Compared, Comparison, Difference
-from credit.metrics import Interval
+from credit.intervals import Interval
 from credit.plan import PromotionPlan
 from credit.promotion import MOST_DIFFERENCE, Challenger, Gate, Verdict, judge
 

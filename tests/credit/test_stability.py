@@ -6,15 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from credit.distances import expected_psi, psi
 from credit.features import Features
-from credit.stability import (
-    Stability,
-    by_vintage,
-    expected_psi,
-    number_shift,
-    psi,
-    stability,
-)
+from credit.stability import Stability, by_vintage, number_shift, stability
 from tests import awkward
 
 

@@ -7,7 +7,7 @@ import yaml
 
 from configs.settings import BASE, ROOT
 from credit.fairness import SCORE_FORMULA
-from credit.metrics import Interval
+from credit.intervals import Interval
 from credit.plan import FamilyName, PromotionPlan
 from credit.promotion import Challenger, Verdict, judge
 from flows.commands.keys import ROLES

@@ -3,7 +3,7 @@
 from prefect import State, flow
 
 from configs.settings import load_settings
-from credit.metrics import Interval
+from credit.intervals import Interval
 from credit.promotion import Challenger, Verdict, judge
 from flows.promotion import concluded, promote, wait_for_decision
 from services.ledger import Candidate

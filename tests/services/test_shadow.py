@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 from sqlalchemy import select
 from uuid_utils.compat import uuid7
 
-from credit.proportions import wilson
+from credit.intervals import wilson
 from services.ledger import challengers as subject
 from services.ledger import open_ledger
 from services.ledger.challengers import ShadowDecision, shadow_comparison, store_shadow

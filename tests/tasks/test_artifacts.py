@@ -2,7 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from configs.datasets import load_spec
-from credit.metrics import Interval
+from credit.intervals import Interval
 from tasks.artifacts import data_text, evaluated_text, metrics_table
 from tasks.record import Data, Evaluation
 

@@ -8,7 +8,8 @@ import pytest
 
 from credit.adverse_action import Reason, ReasonQuality
 from credit.fairness import FairnessAudit
-from credit.metrics import Interval, evaluate
+from credit.intervals import Interval
+from credit.metrics import evaluate
 from credit.models import FAMILIES
 from credit.spec import Schema
 from tasks.documents.documents import (

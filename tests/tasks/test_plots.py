@@ -18,7 +18,8 @@ from credit.explanation import (
 from credit.exploration import Bin, ColumnProfile, Exploration
 from credit.fairness import ColumnAudit, GroupAudit
 from credit.impact import ProfitCurve, ProfitPoint
-from credit.metrics import Interval, calibration_curve, evaluate
+from credit.intervals import Interval
+from credit.metrics import calibration_curve, evaluate
 from credit.policy import band
 from credit.stability import BinShift, Shift, Stability, Vintage
 from tasks import plots
