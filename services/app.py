@@ -14,7 +14,7 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
@@ -24,6 +24,7 @@ from credit.policy import Decision
 from services.deciding import Application, Desk
 from services.ledger.journal import Journal
 from services.model import CurrentModel, ServedModel
+from services.page.routes import add_page
 from services.problems import (
     MEDIA_TYPE,
     FaultBarrier,
@@ -154,7 +155,7 @@ def create_app(current: CurrentModel) -> FastAPI:
         responses=_problems(HTTPStatus.SERVICE_UNAVAILABLE),
     )
     app.add_api_route("/metrics", metrics, include_in_schema=False)
-    app.add_api_route("/", front, include_in_schema=False)
+    add_page(app)
     app.add_api_route("/docs", docs, include_in_schema=False)
     app.add_api_route("/docs/{file}", docs_file, include_in_schema=False)
     app.add_api_route(
@@ -196,11 +197,6 @@ async def health(request: Request) -> Response:
 def metrics(request: Request) -> Response:
     """Prometheus metrics of all workers; read in a thread, for there may be many files."""
     return Response(request.app.state.telemetry.render(), media_type=CONTENT_TYPE_LATEST)
-
-
-async def front() -> Response:
-    """People who open the bare address want to see what there is."""
-    return RedirectResponse("docs")
 
 
 async def docs() -> HTMLResponse:

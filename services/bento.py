@@ -44,6 +44,8 @@ CODE = (
     "configs/*.py",
     "configs/base.yaml",
     "services/**/*.py",
+    "services/templates/*",
+    "services/page/static/*",
     *(f"credit/{name}.py" for name in DOMAIN),
 )
 BENTOFILE = f"""\
