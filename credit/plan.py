@@ -173,3 +173,20 @@ class DriftPlan(Frozen):
     fewest_rows: int = Field(gt=0, description="smaller windows are not judged")
     leading_share: float = Field(gt=0, le=1)
     leading_columns: int = Field(ge=0)
+
+
+class RetrainingPlan(Frozen):
+    """When a champion is retrained.
+
+    `accuracy_drop` is in shares (0.05: five points). `drift` must be exceeded for `drift_hours`.
+    """
+
+    accuracy_drop: float = Field(gt=0, lt=1)
+    fewest_rows_for_accuracy: int = Field(gt=0)
+    drift: float = Field(gt=0, lt=1)
+    drift_hours: float = Field(ge=0)
+    most_drifted: float = Field(gt=0, lt=1)
+    every_days: float = Field(gt=0)
+    cooldown_hours: float = Field(ge=0)
+    fewest_outcomes: int = Field(gt=0, description="newly matured, for a retraining")
+    fewest_bads_to_recalibrate: int = Field(gt=0, description="among them, with fewer outcomes")
