@@ -121,7 +121,7 @@ def score(
 def serve(
     dataset: Dataset = None,
     host: Annotated[
-        str | None, typer.Option(help="A loopback address; default: the settings'.")
+        str | None, typer.Option(help="Where to listen; without API keys a loopback address only.")
     ] = None,
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Where to listen; default: the settings'.")
@@ -187,6 +187,28 @@ def rollback(
     from flows.commands.rollback import run
 
     run(dataset, why, to, json)
+
+
+@app.command()
+def shadow(
+    digest: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DIGEST", help="A kept package's digest or its beginning; default: show."
+        ),
+    ] = None,
+    why: Annotated[str | None, typer.Option(help="The reason; a change needs one.")] = None,
+    stop: Annotated[bool, typer.Option("--stop", help="End the challenger.")] = False,
+    dataset: Dataset = None,
+    json: Json = False,
+) -> None:
+    """Let a challenger score what the champion decides, or compare both.
+
+    Its decisions are stored apart and answer nobody.
+    """
+    from flows.commands.shadow import run
+
+    run(dataset, digest, stop, why, json)
 
 
 keys = typer.Typer(

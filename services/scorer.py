@@ -10,6 +10,7 @@ from services.app import create_app
 from services.ledger import LedgerError, open_ledger
 from services.local import LoopbackOnly
 from services.model import CurrentModel
+from services.parent import end_with, end_with_launcher
 
 _current = CurrentModel()
 
@@ -39,11 +40,15 @@ class CreditScorer:
             if CONFIG_VARIABLE in os.environ:
                 os.environ[CONFIG_VARIABLE] = str(Path(os.environ[CONFIG_VARIABLE]).absolute())
             open_ledger(settings.ledger_uri).close()
+            end_with_launcher()
         except (SettingsError, LedgerError) as error:
             raise SystemExit(str(error)) from None
 
+    def __init__(self) -> None:
+        end_with(os.getppid())
+
     def __is_ready__(self) -> bool:
-        return _current.model is not None
+        return _current.model is not None and _current.is_in_touch
 
 
 # Here it covers BentoML's own routes too, however the service was started.

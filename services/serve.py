@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -17,6 +17,8 @@ from typing import IO
 import httpx
 
 from configs.settings import ROOT, Settings
+from services.ledger import open_ledger
+from services.parent import LAUNCHER
 
 SERVICE = "services.scorer:CreditScorer"
 SERVICE_NAME = "CreditScorer"
@@ -34,14 +36,15 @@ def serve(settings: Settings, host: str, port: int, report: Callable[[str], None
 
     Args:
         settings: which home, ledger and data set, and how many workers.
-        host: a loopback address: without API keys nobody else may reach the service.
+        host: an address; without API keys a loopback one, for nobody else may reach the service.
         port: where to listen.
         report: gets one line for the operator, whether a model serves or not.
 
     Raises:
         ServiceError: the address is not allowed, the port is taken, or the service died.
+        LedgerError: the keys cannot be read.
     """
-    address = _loopback(host)
+    address = _allowed(host, settings)
     _check_free(port, address)
     process = _start(settings, address, port, log=None)
     with _stopped_at_the_end(process), _until_signal():
@@ -91,6 +94,7 @@ def service_environment(settings: Settings, bento_home: Path) -> dict[str, str]:
         "CREDITLOOP_HOME": str(settings.home),
         "CREDITLOOP_DATASET": settings.dataset,
         "CREDITLOOP_LEDGER_URL": settings.ledger_url,
+        LAUNCHER: str(os.getpid()),
         "BENTOML_HOME": str(bento_home),
         "BENTOML_DO_NOT_TRACK": "True",
         "BENTOML_CONFIG_OPTIONS": f"services.{SERVICE_NAME}.workers={settings.serving.workers}",
@@ -99,16 +103,28 @@ def service_environment(settings: Settings, bento_home: Path) -> dict[str, str]:
     return environment
 
 
+def instance_home(settings: Settings, port: int) -> Path:
+    """The BENTOML_HOME of the instance at a port.
+
+    BentoML empties the metrics folder of its home at every start: each instance has its own.
+    """
+    home = settings.home / "serving" / str(port)
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+def bentoml_serve(host: str, port: int) -> list[str]:
+    """What `python -m` runs to serve at an address."""
+    where = ["--working-dir", str(ROOT), "--host", host, "--port", str(port)]
+    return ["bentoml", "serve", "--quiet", SERVICE, *where]
+
+
 def _start(
     settings: Settings, host: str, port: int, log: IO[bytes] | None
 ) -> subprocess.Popen[bytes]:
-    # BentoML empties the metrics folder of its home at every start: each instance has its own.
-    bento_home = settings.home / "serving" / str(port)
-    bento_home.mkdir(parents=True, exist_ok=True)
-    where = ["--working-dir", str(ROOT), "--host", host, "--port", str(port)]
     return subprocess.Popen(
-        [sys.executable, "-m", "bentoml", "serve", "--quiet", SERVICE, *where],
-        env=service_environment(settings, bento_home),
+        [sys.executable, "-m", *bentoml_serve(host, port)],
+        env=service_environment(settings, instance_home(settings, port)),
         stdin=subprocess.DEVNULL,
         stdout=log or sys.stderr,
         stderr=log or sys.stderr,
@@ -117,18 +133,23 @@ def _start(
     )
 
 
-def _loopback(host: str) -> str:
+def _allowed(host: str, settings: Settings) -> str:
     address = LOOPBACK if host == "localhost" else host
     try:
-        allowed = ipaddress.ip_address(address).is_loopback
+        is_loopback = ipaddress.ip_address(address).is_loopback
     except ValueError:
         raise ServiceError(f"host {host!r} is no IP address; say --host {LOOPBACK}") from None
-    if not allowed:
+    if not is_loopback and not _has_keys(settings):
         raise ServiceError(
-            f"host {host} can be reached from elsewhere, and there are no API keys; "
-            f"say --host {LOOPBACK}"
+            f"host {host} can be reached from elsewhere, and there are no API keys; make some "
+            f"with `creditloop keys create`, or say --host {LOOPBACK}"
         )
     return address
+
+
+def _has_keys(settings: Settings) -> bool:
+    with closing(open_ledger(settings.ledger_uri)) as ledger:
+        return any(key.revoked_at is None for key in ledger.list_keys())
 
 
 def free_port() -> int:
@@ -160,6 +181,8 @@ def _check_free(port: int, host: str = LOOPBACK) -> None:
 
 
 def _url(host: str, port: int) -> str:
+    if ipaddress.ip_address(host).is_unspecified:
+        host = LOOPBACK if ":" not in host else "::1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

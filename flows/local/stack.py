@@ -12,7 +12,7 @@ import httpx
 
 from configs.settings import ROOT, Settings
 from flows.local.processes import ProcessError, Server
-from services.serve import LOOPBACK, SERVICE, is_free, service_environment
+from services.serve import LOOPBACK, bentoml_serve, instance_home, is_free, service_environment
 
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000
 POOL = "creditloop"
@@ -140,15 +140,12 @@ def _mlflow(settings: Settings, port: int, logs: Path) -> Server:
 
 
 def _scorer(settings: Settings, port: int, logs: Path) -> Server:
-    bento_home = settings.home / "serving" / str(port)
-    bento_home.mkdir(parents=True, exist_ok=True)
-    where = ["--working-dir", str(ROOT), "--host", LOOPBACK, "--port", str(port)]
     return Server.start(
         "scorer",
-        ["bentoml", "serve", SERVICE, *where],
+        bentoml_serve(LOOPBACK, port),
         logs / "scorer.log",
         f"http://{LOOPBACK}:{port}/livez",
-        service_environment(settings, bento_home),
+        service_environment(settings, instance_home(settings, port)),
     )
 
 
