@@ -18,8 +18,8 @@ from tests.flows.command import creditloop, creditloop_here
 from tests.flows.conftest import DATASET
 
 COMMANDS = (
-    *("train", "evaluate", "score", "serve", "models", "promote", "rollback", "keys"),
-    *("spec", "doctor", "demo", "up"),
+    *("train", "evaluate", "score", "serve", "models", "promote", "rollback", "shadow"),
+    *("keys", "spec", "doctor", "demo", "up"),
 )
 LIGHT = ("flows.cli", "flows.commands.keys")
 SLIM = tuple(f"flows.commands.{name}" for name in ("serve", "score", "promote", "rollback"))

@@ -4,13 +4,16 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import closing
 
 import httpx
 import psutil
 import pytest
 
 from configs.settings import load_settings
-from services.serve import ServiceError, running_service, serve
+from services.keys import create_key
+from services.ledger import open_ledger
+from services.serve import ServiceError, _allowed, running_service, serve
 from tests import tiny
 from tests.services.conftest import deploy, settings_in
 
@@ -42,6 +45,16 @@ def test_importing_the_service_does_nothing(tmp_path):
 def test_without_keys_only_loopback_is_served(tmp_path, host):
     with pytest.raises(ServiceError, match=re.escape(f"host {host} can be reached from elsewhere")):
         serve(settings_in(tmp_path), host, 8000, print)
+
+
+def test_with_keys_any_address_is_allowed_until_they_are_revoked(tmp_path):
+    settings = settings_in(tmp_path)
+    with closing(open_ledger(settings.ledger_uri)) as ledger:
+        key = create_key(ledger, "web", ("score",)).key
+        assert _allowed("0.0.0.0", settings) == "0.0.0.0"  # noqa: S104 - never bound
+        ledger.revoke_key(key.id)
+    with pytest.raises(ServiceError, match="make some with `creditloop keys create`"):
+        _allowed("0.0.0.0", settings)  # noqa: S104 - refused
 
 
 def test_a_host_that_is_no_address(tmp_path):
