@@ -107,10 +107,10 @@ def score(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Score a file of applications without a server; rows that cannot be scored say why.
+    """Decide on a file of applications without a server; rows that cannot be scored say why.
 
-    Each gets the probability of default that the service would answer. Exits with 1 when no row
-    could be scored.
+    Each gets the probability of default, score, decision and reasons that the service would answer,
+    and none is stored. Exits with 1 when no row could be scored.
     """
     from flows.commands.score import run
 

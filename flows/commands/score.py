@@ -49,11 +49,9 @@ def _as_object(scores: Sequence[Score], package: Package) -> dict[str, object]:
 
 
 def _show(scores: Sequence[Score], package: Package, output: Path | None) -> None:
-    table = Table("Row or id", "Probability of default", box=None)
+    table = Table("Row or id", "Decision", "Score", "Probability of default", "Reasons", box=None)
     for score in scores[:MOST_SHOWN]:
-        probability = score.probability_of_default
-        shown = score.reasons if probability is None else f"{probability:.6f}"
-        table.add_row(score.id or str(score.row), shown)
+        table.add_row(score.id or str(score.row), *_cells(score))
     stdout().print(table)
     rejected = sum(score.probability_of_default is None for score in scores)
     where = f"; all are in {output}" if output else "; --output FILE.csv or --json gives all"
@@ -65,8 +63,17 @@ def _show(scores: Sequence[Score], package: Package, output: Path | None) -> Non
     )
 
 
+def _cells(score: Score) -> tuple[str, ...]:
+    if score.problem is not None:
+        return "rejected", "", "", score.problem
+    probability = f"{score.probability_of_default:.6f}"
+    return str(score.decision), str(score.score), probability, "; ".join(score.reasons)
+
+
 def _write(scores: Sequence[Score], output: Path) -> None:
     with replacing(output) as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Score)])
         writer.writeheader()
-        writer.writerows(score.as_dict() for score in scores)
+        writer.writerows(
+            {**score.as_dict(), "reasons": "; ".join(score.reasons)} for score in scores
+        )

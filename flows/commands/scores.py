@@ -1,26 +1,32 @@
-"""Scoring a file of applications without a server, with the same checks and numbers."""
+"""Deciding on a file of applications without a server, with the same checks and numbers."""
 
 from dataclasses import asdict, dataclass
 
-import numpy as np
 import pandas as pd
 
 from credit.features import from_frame
 from credit.package import Package
-from credit.scoring import Scorer
+from credit.policy import Decision
 from credit.spec import FileSource
+from credit.underwriting import Underwriter
 from credit.validation import REASONS, ROW, validate
 from tasks.sources import read_rows
 
 
 @dataclass(frozen=True)
 class Score:
-    """One row's probability of default, or the reasons why it has none. Rows count from 1."""
+    """What the service would answer on one row, or the problem with it. Rows count from 1.
+
+    reasons: in words, of what is not approved.
+    """
 
     row: int
     id: str | None
-    probability_of_default: float | None
-    reasons: str | None
+    probability_of_default: float | None = None
+    score: int | None = None
+    decision: Decision | None = None
+    reasons: tuple[str, ...] = ()
+    problem: str | None = None
 
     def as_dict(self) -> dict[str, object]:
         """All values by name."""
@@ -28,7 +34,7 @@ class Score:
 
 
 def score_file(path: str, package: Package) -> list[Score]:
-    """Score every row of a file, in its order.
+    """Decide on every row of a file, in its order.
 
     Raises:
         SourceError: the file cannot be read.
@@ -37,21 +43,17 @@ def score_file(path: str, package: Package) -> list[Score]:
     schema = package.schema
     frame = read_rows(FileSource(path=path), schema)
     checked = validate(frame, schema, outcomes=False)
-    rejected = dict(zip(checked.rejected[ROW], checked.rejected[REASONS], strict=True))
-    accepted = [row for row in range(1, len(frame) + 1) if row not in rejected]
-    probabilities = _probabilities(package, checked.rows)
-    known = dict(zip(accepted, probabilities.tolist(), strict=True))
-    ids = _ids(frame, schema.id)
-    return [
-        Score(row, ids[row - 1], known.get(row), rejected.get(row))
-        for row in range(1, len(frame) + 1)
-    ]
-
-
-def _probabilities(package: Package, rows: pd.DataFrame) -> np.ndarray:
-    if rows.empty:
-        return np.empty(0)
-    return Scorer(package.schema, package.graph).probabilities(from_frame(rows, package.schema))
+    problems = dict(zip(checked.rejected[ROW], checked.rejected[REASONS], strict=True))
+    judgements = iter(Underwriter(package).judge(from_frame(checked.rows, schema)))
+    scores = []
+    for row, name in enumerate(_ids(frame, schema.id), 1):
+        if row in problems:
+            scores.append(Score(row, name, problem=problems[row]))
+            continue
+        judged = next(judgements)
+        reasons = tuple(reason.text for reason in judged.reasons)
+        scores.append(Score(row, name, judged.probability, judged.score, judged.decision, reasons))
+    return scores
 
 
 def _ids(frame: pd.DataFrame, name: str | None) -> list[str | None]:

@@ -60,18 +60,20 @@ def test_same_numbers_as_the_service(home, score):
         for position in range(2):
             request = {"features": as_json(rows.iloc[position], tiny.SCHEMA)}
             answer = client.post("/api/predict", json=request).json()
-            expected = answer["probability_of_default"]
-            assert scores[position]["probability_of_default"] == expected
+            found = scores[position]
+            for name in ("probability_of_default", "score", "decision"):
+                assert found[name] == answer[name]
+            assert found["reasons"] == [reason["text"] for reason in answer["reasons"]]
 
 
 def test_bad_rows_say_why_and_the_others_are_scored(home, score):
     outcome = score(home, "applications.csv", "--json").json
     assert (outcome["scored"], outcome["rejected"]) == (2, 1)
     good, _, bad = outcome["scores"]
-    assert good["reasons"] is None
+    assert good["problem"] is None
     assert bad["row"] == 3
     assert bad["probability_of_default"] is None
-    assert "duration: got 200, expected an integer from 4 to 72 months" in bad["reasons"]
+    assert "duration: got 200, expected an integer from 4 to 72 months" in bad["problem"]
 
 
 def test_parquet_scores_like_csv_and_output_has_every_row(home, tmp_path, score):
