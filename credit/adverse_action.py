@@ -1,26 +1,22 @@
 """Reasons for an adverse action: which factors hurt an application, in the spec's own words."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from credit.expressions import FloatArray
 from credit.features import Features
-from credit.reasons import ReasonModel
+from credit.reasons import ReasonModel, ReasonText
 from credit.spec import Frozen, Schema
+
+IndexArray: TypeAlias = NDArray[np.int64]
 
 MOST_REASONS = 4
 # Neither order nor choice may hang on the last bits, which are another processor's own.
 DECIMALS = 9
 LEAST_IMPROVEMENT = 1e-9
-
-
-class ReasonText(Frozen):
-    """A text that an applicant is given, and the features that it speaks for."""
-
-    text: str
-    features: tuple[str, ...]
-    counts_inquiries: bool
 
 
 class Reason(Frozen):
@@ -59,23 +55,6 @@ def missing_texts(schema: Schema) -> tuple[str, ...]:
     return tuple(name for name in names if not schema.feature(name).reason.strip())
 
 
-def reason_texts(schema: Schema) -> tuple[ReasonText, ...]:
-    """Every text once, in the order of the spec: columns, then derived columns."""
-    features = {*schema.number_features, *schema.category_features}
-    speakers: dict[str, list[str]] = {}
-    for name in (*schema.columns, *schema.derived):
-        if name in features:
-            speakers.setdefault(schema.feature(name).reason, []).append(name)
-    return tuple(
-        ReasonText(
-            text=text,
-            features=tuple(names),
-            counts_inquiries=any(schema.feature(name).counts_inquiries for name in names),
-        )
-        for text, names in speakers.items()
-    )
-
-
 def reasons(model: ReasonModel, features: Features) -> list[tuple[Reason, ...]]:
     """Up to four reasons of each row, the largest first; five where inquiries are among them.
 
@@ -107,65 +86,68 @@ def reasons_and_quality(
 
 @dataclass(frozen=True)
 class _Factors:
-    """The factors that may be named for each row, the largest first, and whether each holds."""
+    """The factors that may be named for each row, the largest first, and whether each holds.
+
+    texts: of all factors. named: positions of those that may be named; totals: what the features
+    of each add together.
+    """
 
     texts: tuple[ReasonText, ...]
-    totals: FloatArray
     named: list[list[int]]
+    totals: list[list[float]]
     holds: list[list[bool]]
 
     @classmethod
     def of(cls, model: ReasonModel, features: Features) -> "_Factors":
-        texts = reason_texts(model.schema)
-        columns = [[model.names.index(name) for name in text.features] for text in texts]
-        totals = _totals(model.contributions(features), columns)
-        named = [_candidates(row) for row in totals]
-        rows = np.repeat(np.arange(len(named)), [len(each) for each in named])
-        margin = model.margin(features)
-        moved = _at_reference(model, features[rows], [columns[f] for each in named for f in each])
-        better = (model.margin(moved) < margin[rows] - LEAST_IMPROVEMENT).tolist()
-        ends = np.cumsum([len(each) for each in named]).tolist()
-        holds = [better[end - len(each) : end] for each, end in zip(named, ends, strict=True)]
-        return cls(texts, totals, named, holds)
+        totals = _totals(model.contributions(features), model)
+        order = np.argsort(-totals, axis=1, kind="stable")
+        totals = np.take_along_axis(totals, order, axis=1)
+        counts = np.maximum((totals > 0).sum(axis=1), 1)  # what hurts, but at least one
+        row, rank = np.nonzero(np.arange(order.shape[1]) < counts[:, np.newaxis])
+        moved = _at_reference(model, features[row], order[row, rank])
+        margins = model.margin(features.followed_by(moved))
+        holds = margins[len(features) :] < margins[row] - LEAST_IMPROVEMENT
+        ends = np.cumsum(counts)
+        spans = list(zip((ends - counts).tolist(), ends.tolist(), strict=True))
+        named, given = order[row, rank].tolist(), totals[row, rank].tolist()
+        better = holds.tolist()
+        return cls(
+            model.texts,
+            [named[start:end] for start, end in spans],
+            [given[start:end] for start, end in spans],
+            [better[start:end] for start, end in spans],
+        )
 
     def choose(self, row: int) -> tuple[Reason, ...]:
         """The reasons of one row."""
-        candidates = list(zip(self.named[row], self.holds[row], strict=True))
-        holding = [candidate for candidate in candidates if candidate[1]]
+        candidates = list(zip(self.named[row], self.totals[row], self.holds[row], strict=True))
+        holding = [candidate for candidate in candidates if candidate[2]]
         chosen = (holding or candidates[:1])[: MOST_REASONS + 1]
-        if not any(self.texts[factor].counts_inquiries for factor, _ in chosen):
+        if not any(self.texts[factor].counts_inquiries for factor, *_ in chosen):
             chosen = chosen[:MOST_REASONS]
         return tuple(
             Reason(
                 text=self.texts[factor].text,
                 features=self.texts[factor].features,
-                contribution=float(self.totals[row, factor]),
+                contribution=total,
                 holds=holds,
             )
-            for factor, holds in chosen
+            for factor, total, holds in chosen
         )
 
 
-def _totals(contributions: FloatArray, columns: list[list[int]]) -> FloatArray:
+def _totals(contributions: FloatArray, model: ReasonModel) -> FloatArray:
     """Contributions [rows, factors], those of a factor added up one after the other."""
-    totals = np.zeros((len(contributions), len(columns)))
-    for factor, members in enumerate(columns):
-        for member in members:
-            totals[:, factor] += contributions[:, member]
+    totals = np.zeros((len(contributions), len(model.texts)))
+    for factor, speaks_for in enumerate(model.speakers):
+        for feature in np.flatnonzero(speaks_for):
+            totals[:, factor] += contributions[:, feature]
     return totals.round(DECIMALS)
 
 
-def _candidates(totals: FloatArray) -> list[int]:
-    """Factors that hurt, the largest first, ties in the order of the spec; at least one."""
-    order = np.argsort(-totals, kind="stable").tolist()
-    return [factor for factor in order if totals[factor] > 0] or order[:1]
-
-
-def _at_reference(model: ReasonModel, rows: Features, columns: list[list[int]]) -> Features:
-    """Each row with its columns as is usual among the approved."""
-    moves = np.zeros((len(rows), len(model.names)), dtype=bool)
-    for row, moved in enumerate(columns):
-        moves[row, moved] = True
+def _at_reference(model: ReasonModel, rows: Features, factors: IndexArray) -> Features:
+    """Each row with the features of its factor as is usual among the approved."""
+    moves = model.speakers[factors]
     numbers = rows.numbers.shape[1]
     return Features(
         np.where(moves[:, :numbers], model.reference.numbers, rows.numbers),

@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from credit.expressions import FloatArray, evaluate, judge
-from credit.features import Applications
+from credit.expressions import FloatArray, judge
+from credit.features import Applications, Operands
 from credit.policy import (
     DECISIONS,
     Decision,
@@ -109,47 +109,18 @@ class Rules:
 
     def __init__(self, schema: Schema):
         self.schema = schema
-        needed = _needed(schema)
-        self._derived = [(n, d.parsed) for n, d in schema.derived.items() if n in needed]
-        self._names = [name for name in schema.number_fields if name in needed]
-        positions = [schema.number_fields.index(name) for name in self._names]
-        self._positions = np.array(positions, dtype=np.int64)
-        self._codes = _special_codes(schema, self._names)
+        names = set().union(*(rule.names for rule in schema.rules.values()))
+        self._operands = Operands(schema, names)
 
     def __call__(self, applications: Applications) -> Findings:
         """Judge every rule on every application; special codes count as missing."""
         rules, rows = self.schema.rules.values(), len(applications)
         truth = np.empty((rows, len(rules)))
         if rules:
-            values = self._values(applications.numbers[:, self._positions])
+            values = self._operands(applications.numbers)
             for position, rule in enumerate(rules):
                 truth[:, position] = judge(rule.condition, values)
         return Findings(self.schema, truth == 1.0, np.isnan(truth))
-
-    def _values(self, numbers: FloatArray) -> dict[str, FloatArray]:
-        is_code = (numbers[:, None, :] == self._codes).any(axis=1)
-        values = dict(zip(self._names, np.where(is_code, np.nan, numbers).T, strict=True))
-        for name, expression in self._derived:
-            values[name] = evaluate(expression, values)
-        return values
-
-
-def _needed(schema: Schema) -> set[str]:
-    """The columns that rules read, and those that the derived ones among them are made of."""
-    needed = set().union(*(rule.names for rule in schema.rules.values()))
-    for name, derived in reversed(schema.derived.items()):
-        if name in needed:
-            needed |= derived.parsed.names
-    return needed
-
-
-def _special_codes(schema: Schema, names: list[str]) -> FloatArray:
-    """Special codes [most codes of a column, columns], filled up with NaN, which equals nothing."""
-    codes = [schema.special_codes(name) for name in names]
-    filled = np.full((max(map(len, codes), default=0), len(names)), np.nan)
-    for position, of_column in enumerate(codes):
-        filled[: len(of_column), position] = of_column
-    return filled
 
 
 @dataclass(frozen=True)

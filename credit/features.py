@@ -1,7 +1,7 @@
 """From raw fields to what a model reads: one definition for training, serving and reasons."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -108,6 +108,13 @@ class Features:
     def __getitem__(self, rows: slice | NDArray[np.generic]) -> "Features":
         return Features(self.numbers[rows], self.codes[rows])
 
+    def followed_by(self, others: "Features") -> "Features":
+        """These rows, then the others."""
+        return Features(
+            np.concatenate([self.numbers, others.numbers]),
+            np.concatenate([self.codes, others.codes]),
+        )
+
 
 @dataclass(frozen=True)
 class NumberFeature:
@@ -159,30 +166,75 @@ class FeatureMap:
             ),
         )
 
+    @cached_property
+    def _numbers(self) -> "NumberFeatures":
+        return NumberFeatures(self.schema)
+
     def __call__(self, applications: Applications) -> Features:
         return Features(
-            number_features(self.schema, applications.numbers),
-            self.vocabulary.encode(applications.categories),
+            self._numbers(applications.numbers), self.vocabulary.encode(applications.categories)
         )
+
+
+class Operands:
+    """What expressions read: columns without special codes, and derived columns."""
+
+    def __init__(self, schema: Schema, names: Collection[str]):
+        """Those of `names`, and whatever the derived ones among them are made of."""
+        needed = set(names)
+        for name, derived in reversed(schema.derived.items()):
+            if name in needed:
+                needed |= derived.parsed.names
+        self._derived = [(n, d.parsed) for n, d in schema.derived.items() if n in needed]
+        self._names = [name for name in schema.number_fields if name in needed]
+        positions = [schema.number_fields.index(name) for name in self._names]
+        self._positions = np.array(positions, dtype=np.int64)
+        self._codes = _special_codes(schema, self._names)
+
+    def __call__(self, numbers: FloatArray) -> dict[str, FloatArray]:
+        """Name -> [rows], from raw number fields [rows, number fields]."""
+        read = numbers[:, self._positions]
+        for codes in self._codes:
+            read = np.where(read == codes, np.nan, read)
+        values: dict[str, FloatArray] = dict(zip(self._names, read.T, strict=True))
+        for name, expression in self._derived:
+            values[name] = np.broadcast_to(evaluate(expression, values), len(numbers))
+        return values
+
+
+def _special_codes(schema: Schema, names: list[str]) -> FloatArray:
+    """Special codes [most codes of a column, columns], filled up with NaN, which equals nothing."""
+    codes = [schema.special_codes(name) for name in names]
+    filled = np.full((max(map(len, codes), default=0), len(names)), np.nan)
+    for position, of_column in enumerate(codes):
+        filled[: len(of_column), position] = of_column
+    return filled
+
+
+class NumberFeatures:
+    """Numeric inputs, then derived columns, from raw number fields."""
+
+    def __init__(self, schema: Schema):
+        inputs = [name for name in schema.number_features if name not in schema.derived]
+        positions = [schema.number_fields.index(name) for name in inputs]
+        self._positions = np.array(positions, dtype=np.int64)
+        self._derived = schema.number_features[len(inputs) :]
+        self._operands = Operands(schema, self._derived)
+
+    def __call__(self, numbers: FloatArray) -> FloatArray:
+        """[rows, number features], special codes of inputs still in place."""
+        inputs = len(self._positions)
+        features = np.empty((len(numbers), inputs + len(self._derived)))
+        features[:, :inputs] = numbers[:, self._positions]
+        operands = self._operands(numbers)
+        for position, name in enumerate(self._derived, inputs):
+            features[:, position] = operands[name]
+        return features
 
 
 def number_features(schema: Schema, numbers: FloatArray) -> FloatArray:
     """Numeric inputs and derived columns [rows, number features] from raw number fields."""
-    raw = {name: numbers[:, position] for position, name in enumerate(schema.number_fields)}
-    operands: dict[str, FloatArray] = {
-        name: _without_special_codes(schema, name, column) for name, column in raw.items()
-    }
-    for name, derived in schema.derived.items():
-        operands[name] = np.broadcast_to(evaluate(derived.parsed, operands), len(numbers))
-    columns = [
-        operands[name] if name in schema.derived else raw[name] for name in schema.number_features
-    ]
-    return np.column_stack(columns) if columns else np.empty((len(numbers), 0))
-
-
-def _without_special_codes(schema: Schema, name: str, column: FloatArray) -> FloatArray:
-    codes = schema.special_codes(name)
-    return np.where(np.isin(column, codes), np.nan, column) if codes else column
+    return NumberFeatures(schema)(numbers)
 
 
 def from_fields(fields: Mapping[str, object], schema: Schema) -> Applications:

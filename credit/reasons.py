@@ -7,10 +7,12 @@ is on the family's scale before calibration: log-odds, or the forest's probabili
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Literal
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from credit.attribution import Attribution, Evidence, Linear, Network, Trees
 from credit.binning import NumberBins
@@ -19,11 +21,36 @@ from credit.expressions import FloatArray
 from credit.features import Applications, FeatureMap, Features, Layout, Vocabulary
 from credit.npz import Arrays, pack, ragged, split_ragged, unpack
 from credit.package import PackageError, canonical_json
-from credit.spec import Schema
+from credit.spec import Frozen, Schema
 from credit.treeshap import Ensemble
 
 FORMAT = 1
 Scale = Literal["log-odds", "probability"]
+
+
+class ReasonText(Frozen):
+    """A text that an applicant is given, and the features that it speaks for."""
+
+    text: str
+    features: tuple[str, ...]
+    counts_inquiries: bool
+
+
+def reason_texts(schema: Schema) -> tuple[ReasonText, ...]:
+    """Every text once, in the order of the spec: columns, then derived columns."""
+    features = {*schema.number_features, *schema.category_features}
+    speakers: dict[str, list[str]] = {}
+    for name in (*schema.columns, *schema.derived):
+        if name in features:
+            speakers.setdefault(schema.feature(name).reason, []).append(name)
+    return tuple(
+        ReasonText(
+            text=text,
+            features=tuple(names),
+            counts_inquiries=any(schema.feature(name).counts_inquiries for name in names),
+        )
+        for text, names in speakers.items()
+    )
 
 
 @dataclass(frozen=True)
@@ -89,10 +116,20 @@ class ReasonModel:
         """The schema of the applications it explains."""
         return self.feature_map.schema
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The features in the order of the contributions: numbers, then categories."""
         return (*self.schema.number_features, *self.schema.category_features)
+
+    @cached_property
+    def texts(self) -> tuple[ReasonText, ...]:
+        """The factors that can be named as reasons."""
+        return reason_texts(self.schema)
+
+    @cached_property
+    def speakers(self) -> NDArray[np.bool_]:
+        """Whether a factor speaks for a feature [factors, features]."""
+        return np.array([[name in text.features for name in self.names] for text in self.texts])
 
     def features(self, applications: Applications) -> Features:
         """What the model reads of raw fields."""

@@ -23,7 +23,7 @@ SingleArray = NDArray[np.float32]
 IndexArray = NDArray[np.int32]
 
 # All rows at once would hold several numbers for each of rows x trees.
-ROWS_AT_ONCE = 1000
+ROWS_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,22 @@ class Ensemble:
         return totals
 
     def _total(self, matrix: SingleArray) -> FloatArray:
-        rows = np.arange(len(matrix))[:, np.newaxis]
+        route = self._route
+        # A gap goes right as infinity; for nodes where it goes left the columns stand there again.
+        gaps = np.isnan(matrix)
+        values = np.hstack([np.where(gaps, np.inf, matrix), np.where(gaps, -np.inf, matrix)])
+        first = values.shape[1] * np.arange(len(matrix))[:, np.newaxis]
+        column = self.column + matrix.shape[1] * self.missing_left
         node = np.broadcast_to(self.roots, (len(matrix), len(self.roots)))
         for _ in range(self._depth):
-            value = matrix[rows, self.column[node]]
-            goes_left = (value < self.threshold[node]) | (np.isnan(value) & self.missing_left[node])
-            node = np.where(goes_left, self.left[node], self.right[node])
-        return np.asarray(self.value[node].sum(axis=1))
+            goes_right = values.take(first + column.take(node)) >= self.threshold.take(node)
+            node = route.take(2 * node + goes_right)
+        return np.asarray(self.value.take(node).sum(axis=1))
+
+    @cached_property
+    def _route(self) -> IndexArray:
+        """The left and the right child of each node in turn."""
+        return np.stack([self.left, self.right], axis=1).ravel()
 
     def attribute(self, row: SingleArray, owners: IndexArray, width: int) -> FloatArray:
         """SHAP values [width] of one row [columns], added up by the owner of each column."""

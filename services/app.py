@@ -23,6 +23,7 @@ from starlette.routing import Match
 from credit.policy import Decision
 from services.deciding import Application, Desk
 from services.ledger.journal import Journal
+from services.memory import MemoryPlan, planned_collections
 from services.model import CurrentModel, ServedModel
 from services.page.routes import add_page
 from services.problems import (
@@ -119,11 +120,12 @@ def create_app(current: CurrentModel) -> FastAPI:
         window = timedelta(hours=settings.serving.repeat_hours)
         shadow = Shadow(ledger, lambda: current.challenger)
         app.state.desk = Desk(current, ledger, journal, window, shadow.offer)
-        watcher = asyncio.create_task(_watch(app))
-        yield
-        watcher.cancel()
-        with suppress(asyncio.CancelledError):
-            await watcher
+        async with planned_collections() as memory:
+            watcher = asyncio.create_task(_watch(app, memory))
+            yield
+            watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                await watcher
         journal.close()
         shadow.close()
         current.close()
@@ -164,11 +166,16 @@ def create_app(current: CurrentModel) -> FastAPI:
     return app
 
 
-async def _watch(app: FastAPI) -> None:
+async def _watch(app: FastAPI, memory: MemoryPlan) -> None:
     """Each worker looks for itself: nobody else could tell it."""
+    current: CurrentModel = app.state.current
     while True:
+        served = current.model
         await asyncio.sleep(WATCH_SECONDS)
         await _refresh(app)
+        if current.model is not served:
+            served = None
+            memory.settle()
 
 
 async def _refresh(app: FastAPI) -> None:

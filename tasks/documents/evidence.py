@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from configs.settings import describe
-from credit.adverse_action import Reason, ReasonQuality, reason_texts
+from credit.adverse_action import Reason, ReasonQuality
 from credit.alternatives import Alternatives
 from credit.calibration import Platt
 from credit.comparison import Comparison
@@ -32,6 +32,7 @@ from credit.policy import Policy
 from credit.promotion import Verdict
 from credit.proxies import Proxies
 from credit.reasoning import ReasonCheck
+from credit.reasons import reason_texts
 from credit.segments import ErrorAnalysis
 from credit.spec import Frozen, Schema
 from credit.stability import Stability

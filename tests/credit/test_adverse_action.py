@@ -12,13 +12,12 @@ from credit.adverse_action import (
     Reason,
     ReasonQuality,
     missing_texts,
-    reason_texts,
     reasons,
     reasons_and_quality,
 )
 from credit.expressions import FloatArray
 from credit.features import FeatureMap, Features, Vocabulary
-from credit.reasons import ReasonModel
+from credit.reasons import ReasonModel, reason_texts
 from credit.spec import Schema
 
 COLUMNS = ("income", "delay", "balance", "limit", "inquiries", "age_of_file")
