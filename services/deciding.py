@@ -14,8 +14,8 @@ from credit.features import from_many
 from credit.policy import Decision
 from credit.underwriting import Ask, GivenReason, Judgement
 from services.ledger import Ledger, LedgerError
-from services.ledger.decisions import find_decision
-from services.ledger.journal import Journal, Kept, NewDecision
+from services.ledger.decisions import Kept, NewDecision, find_decision
+from services.ledger.journal import Journal
 from services.ledger.referrals import Referral
 from services.model import CurrentModel, ServedModel
 
@@ -28,7 +28,7 @@ REFERRED = GivenReason(text="At present all applications are decided on by a per
 class Application:
     """One application as it was sent, after its fields were checked.
 
-    claims, body_hash: see `services.ledger.journal.NewDecision`.
+    claims, body_hash: see `services.ledger.decisions.NewDecision`.
     """
 
     fields: Mapping[str, object]

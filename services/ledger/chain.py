@@ -1,6 +1,7 @@
 """The hash chain of a writer: each decision's hash covers the one before it."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -8,6 +9,15 @@ import orjson
 
 # What the first decision of a chain is chained to, together with the chain's id.
 START = "0" * 64
+
+
+@dataclass(frozen=True)
+class Tip:
+    """Where a chain stands: how many decisions it has, and the hash of the last one."""
+
+    chain: UUID
+    count: int = 0
+    head: str = START
 
 
 def payload_hash(payload: str) -> str:

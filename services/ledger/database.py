@@ -17,8 +17,18 @@ from sqlalchemy.exc import ArgumentError
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 LOCK_SECONDS = 30
-# One number for every Creditloop process on a PostgreSQL server; its digits mean nothing.
+# Until a server that does not answer counts as gone: while connecting, and while it has data to
+# confirm.
+POSTGRES_SILENCE = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 8_000,
+    "keepalives_idle": 4,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+}
+# Numbers for every Creditloop process on a PostgreSQL server; their digits mean nothing.
 POSTGRES_LOCK = 4_071_867_523
+SWITCH_LOCK = 4_071_867_524
 AT_ONCE = "creditloop_locks_at_once"
 # Databases limit the parameters of a statement.
 A_STATEMENT = 1000
@@ -26,23 +36,29 @@ A_STATEMENT = 1000
 Item = TypeVar("Item")
 
 
-def connect(url: str) -> Engine:
-    """An engine for SQLite (write-ahead log, durable commits) or PostgreSQL."""
+def connect(url: str | URL, lock_seconds: float = LOCK_SECONDS) -> Engine:
+    """An engine for SQLite (write-ahead log, durable commits) or PostgreSQL.
+
+    Args:
+        url: the database.
+        lock_seconds: how long SQLite waits while another process writes.
+    """
     target = make_url(url)
     if target.get_backend_name() == "sqlite":
-        return _sqlite(target)
+        return _sqlite(target, lock_seconds)
     if target.drivername == "postgresql":
         # The bare name would mean psycopg2, which Creditloop does not install.
         target = target.set(drivername="postgresql+psycopg")
-    return create_engine(target, pool_pre_ping=True)
+    silence = POSTGRES_SILENCE if target.get_backend_name() == "postgresql" else {}
+    return create_engine(target, pool_pre_ping=True, connect_args=silence)
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, lock_seconds: float) -> Engine:
     path = Path(url.database or "")
     if not path.is_absolute():
         raise ArgumentError("a relative path means another file to each process")
     path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": LOCK_SECONDS})
+    engine = create_engine(url, connect_args={"timeout": lock_seconds})
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
@@ -88,6 +104,26 @@ def exclusive(engine: Engine) -> Iterator[Connection]:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": POSTGRES_LOCK})
         yield connection
+
+
+def begin_decisions(connection: Connection, seconds: float) -> None:
+    """Begin a transaction that stores decisions: the kill switch cannot move while it lasts.
+
+    PostgreSQL ends it when it hangs longer than `seconds`. SQLite lets one write at a time.
+    """
+    if connection.dialect.name == "postgresql":
+        milliseconds = int(seconds * 1000)
+        connection.exec_driver_sql(
+            f"SET LOCAL statement_timeout = {milliseconds}; "
+            f"SET LOCAL idle_in_transaction_session_timeout = {milliseconds}; "
+            f"SELECT pg_advisory_xact_lock_shared({SWITCH_LOCK})"
+        )
+
+
+def keep_out_decisions(connection: Connection) -> None:
+    """Wait for transactions that store decisions, and have later ones wait for this one."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SWITCH_LOCK})
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:

@@ -5,82 +5,45 @@ own, so that workers and replicas never wait for each other's last hash.
 """
 
 import asyncio
+import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import islice
 from queue import Empty, SimpleQueue
-from typing import Any, Literal
-from uuid import UUID
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from uuid_utils.compat import uuid7
+from sqlalchemy import Engine
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from credit.policy import Decision
-from services.ledger.chain import START, link, payload_hash
-from services.ledger.database import writing
+from services.ledger.chain import Tip
+from services.ledger.database import begin_decisions, connect, writing
+from services.ledger.decisions import Kept, NewDecision
+from services.ledger.entries import Entries
 from services.ledger.errors import LedgerError
-from services.ledger.tables import chains, claims, decisions, protected_attributes, referrals
 
 MOST_ROWS_A_COMMIT = 2000
+# A request waits at most so long, and the database gets a little less.
+PATIENCE_SECONDS, DATABASE_SECONDS = 10, 8
+PROBE_SECONDS = 1
 
-Fate = Literal["stored", "known", "conflict", "stale"]
-
-
-@dataclass(frozen=True)
-class NewDecision:
-    """A decision that is to be stored.
-
-    payload: fields, reasons and all else that a replay compares, as JSON.
-    claims: hashes of what makes the request the same as an earlier one; body_hash: of what it
-    asked for. They hold until `claimed_until`.
-    protected: attributes for fairness monitoring, which are stored apart.
-    referral: the newest switch that it was decided under.
-    """
-
-    id: UUID
-    at: datetime
-    dataset: str
-    digest: str
-    probability: float
-    score: int
-    decision: Decision
-    payload: str
-    application_id: str | None = None
-    claims: tuple[str, ...] = ()
-    body_hash: str = ""
-    claimed_until: datetime | None = None
-    protected: Mapping[str, object] | None = None
-    referral: UUID | None = None
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What became of a decision.
-
-    stored: it is in the ledger. known: `earlier` was stored for the same request, and counts.
-    conflict: `earlier` was stored for another body under the same claim. stale: the kill switch
-    was moved since it was decided; decide again under `referral`.
-    """
-
-    fate: Fate
-    earlier: UUID | None = None
-
-
-@dataclass
-class _Waiting:
-    rows: Sequence[NewDecision]
-    done: "asyncio.Future[list[Kept]]"
-    loop: asyncio.AbstractEventLoop
-    kept: list[Kept] = field(default_factory=list)
-    error: Exception | None = None
+_log = logging.getLogger(__name__)
 
 
 class JournalFullError(RuntimeError):
     """More decisions wait to be stored than may; ask again in a moment."""
+
+
+@dataclass
+class _Waiting:
+    """A request's decisions, and where its event loop waits for them."""
+
+    rows: Sequence[NewDecision]
+    loop: asyncio.AbstractEventLoop
+    done: "asyncio.Future[list[Kept]]"
+    kept: list[Kept] = field(default_factory=list)
+    error: LedgerError | None = None
 
 
 class Journal:
@@ -95,226 +58,173 @@ class Journal:
         """Start the writing thread.
 
         Args:
-            engine: the ledger's database.
-            most_waiting: how many decisions may wait; more are refused.
-            committed: called after each commit with its rows and seconds.
+            engine: the ledger's database; the journal has connections of its own to it.
+            most_waiting: how many decisions may wait; more are refused. A single request that is
+                larger is taken when nothing waits.
+            committed: called in the writing thread after each commit, with its rows and seconds.
         """
-        self._engine = engine
+        self.is_working = True
+        self._engine = connect(engine.url, lock_seconds=DATABASE_SECONDS)
+        self._entries = Entries(self._engine.dialect)
         self._most_waiting = most_waiting
         self._committed = committed
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
-        self._waiting = 0
-        self._chain: UUID | None = None
-        self._position, self._head = 0, START
+        # Each is written by one thread alone: the first by the event loop's, the second by ours.
+        self._taken_in = self._let_out = 0
+        self._tip: Tip | None = None
+        self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
     @property
     def depth(self) -> int:
         """How many decisions wait to be stored."""
-        return self._waiting
+        return self._taken_in - self._let_out
 
     async def store(self, rows: Sequence[NewDecision]) -> list[Kept]:
         """Store decisions, in one commit with those of other requests.
 
-        When this raises, the decisions may have been stored or not; a request that carries a
-        claim can be repeated safely.
+        When this raises LedgerError, the decisions may have been stored or not; a request that
+        carries a claim can be repeated safely. A request that is cancelled before its turn is not
+        stored.
 
         Raises:
             JournalFullError: too many wait.
-            LedgerError: the database did not take them.
+            LedgerError: the database did not take them, or not in time.
         """
-        if self._waiting + len(rows) > self._most_waiting:
-            raise JournalFullError(f"{self._waiting} decisions wait to be stored")
+        if self._is_closed:
+            raise LedgerError("decisions cannot be stored: the service is stopping")
+        waiting = self.depth
+        if waiting and waiting + len(rows) > self._most_waiting:
+            raise JournalFullError(f"{waiting} decisions wait to be stored")
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(rows, loop.create_future(), loop)
-        self._waiting += len(rows)
-        self._queue.put(waiting)
+        request = _Waiting(rows, loop, loop.create_future())
+        self._taken_in += len(rows)
+        self._queue.put(request)
         try:
-            return await asyncio.shield(waiting.done)
-        finally:
-            self._waiting -= len(rows)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await request.done
+        except TimeoutError:
+            raise LedgerError(
+                f"decisions cannot be stored: the database took over {PATIENCE_SECONDS} s"
+            ) from None
 
     def close(self) -> None:
         """Store what waits, and end."""
+        self._is_closed = True
         self._queue.put(None)
         self._thread.join()
+        self._engine.dispose()
 
     def _run(self) -> None:
         is_open = True
         while is_open:
             batch, is_open = self._take()
             if batch:
-                self._commit(batch)
-                _answer(batch)
+                self._store_wanted(batch)
+            elif is_open:
+                self._probe()
 
     def _take(self) -> tuple[list[_Waiting], bool]:
-        """What waits, at least one; and whether the journal stays open."""
-        waiting, batch, rows = self._queue.get(), [], 0
-        while waiting is not None:
-            batch.append(waiting)
-            rows += len(waiting.rows)
-            if rows >= MOST_ROWS_A_COMMIT:
-                return batch, True
-            try:
-                waiting = self._queue.get_nowait()
-            except Empty:
-                return batch, True
-        return batch, False
+        """What waits, and whether the journal stays open.
 
-    def _commit(self, batch: Sequence[_Waiting]) -> None:
+        It is nothing where the database failed last and nobody asked since: a service that is not
+        ready gets no requests, and would never find out that the database is back.
+        """
+        batch: list[_Waiting] = []
+        rows = 0
+        with suppress(Empty):
+            request = self._queue.get(timeout=None if self.is_working else PROBE_SECONDS)
+            while request is not None:
+                batch.append(request)
+                rows += len(request.rows)
+                if rows >= MOST_ROWS_A_COMMIT:
+                    return batch, True
+                request = self._queue.get_nowait()
+            return batch, False
+        return batch, True
+
+    def _store_wanted(self, batch: Sequence[_Waiting]) -> None:
+        """Store what a batch holds, without the requests that nobody waits for any more."""
+        wanted = [request for request in batch if not request.done.done()]
+        self._let_out += _count(batch) - _count(wanted)
+        if wanted:
+            self._store(wanted)
+
+    def _store(self, batch: Sequence[_Waiting]) -> None:
+        """Store what a batch holds and tell its requests; one's bad rows do not harm another's."""
         started = time.perf_counter()
-        rows = [row for waiting in batch for row in waiting.rows]
+        rows = [row for request in batch for row in request.rows]
         try:
-            with writing(self._engine) as connection:
-                kept = self._keep(connection, rows)
+            kept = iter(self._commit(rows))
         except Exception as error:  # noqa: BLE001 - each request is told, and the next one tries
-            # Whether the commit arrived is not known, so this chain is not gone on with.
-            self._chain = None
-            problem = LedgerError(f"decisions cannot be stored: {_line(error)}")
-            for waiting in batch:
-                waiting.error = problem
-            return
-        self._committed(len(rows), time.perf_counter() - started)
-        fates = iter(kept)
-        for waiting in batch:
-            waiting.kept = list(islice(fates, len(waiting.rows)))
+            if len(batch) > 1 and not _is_outage(error):
+                for request in batch:
+                    self._store([request])
+                return
+            self._fail(batch, error)
+        else:
+            self.is_working = True
+            for request in batch:
+                request.kept = list(islice(kept, len(request.rows)))
+            self._answer(batch)
+            self._report(len(rows), time.perf_counter() - started)
 
-    def _keep(self, connection: Connection, rows: Sequence[NewDecision]) -> list[Kept]:
-        switches = {row.dataset: row.referral for row in rows}
-        newest = {dataset: _newest_referral(connection, dataset) for dataset in switches}
-        fates = [
-            Kept("stored") if row.referral == newest[row.dataset] else Kept("stale") for row in rows
-        ]
-        fresh = [row for row, kept in zip(rows, fates, strict=True) if kept.fate == "stored"]
-        lost = _claim(connection, fresh)
-        added = [row for row in fresh if row.id not in lost]
-        if added:
-            self._append(connection, added)
-        return [lost.get(row.id, kept) for row, kept in zip(rows, fates, strict=True)]
+    def _commit(self, rows: Sequence[NewDecision]) -> list[Kept]:
+        # When this fails nobody knows whether the commit arrived, so that chain has ended.
+        tip, self._tip = self._tip, None
+        with writing(self._engine) as connection:
+            begin_decisions(connection, DATABASE_SECONDS)
+            kept, tip = self._entries.keep(connection, rows, tip)
+        self._tip = tip
+        return kept
 
-    def _append(self, connection: Connection, rows: Sequence[NewDecision]) -> None:
-        if self._chain is None:
-            self._chain, self._position, self._head = uuid7(), 0, START
-            start = {"id": self._chain, "started_at": rows[0].at, "count": 0, "head": START}
-            connection.execute(insert(chains), start)
-        position, head, added = self._position, self._head, []
-        for row in rows:
-            position += 1
-            hashed = payload_hash(row.payload)
-            head = link(
-                head,
-                self._chain,
-                position,
-                row.id,
-                row.at,
-                row.dataset,
-                row.digest,
-                row.probability,
-                row.score,
-                row.decision,
-                hashed,
-            )
-            added.append(
-                {
-                    "id": row.id,
-                    "at": row.at,
-                    "dataset": row.dataset,
-                    "digest": row.digest,
-                    "probability": row.probability,
-                    "score": row.score,
-                    "decision": row.decision,
-                    "application_id": row.application_id,
-                    "payload": row.payload,
-                    "payload_hash": hashed,
-                    "chain": self._chain,
-                    "position": position,
-                    "hash": head,
-                }
-            )
-        connection.execute(insert(decisions), added)
-        apart = [{"decision_id": r.id, "attributes": r.protected} for r in rows if r.protected]
-        if apart:
-            connection.execute(insert(protected_attributes), apart)
-        moved = update(chains).where(chains.c.id == self._chain)
-        connection.execute(moved.values(count=position, head=head))
-        self._position, self._head = position, head
+    def _fail(self, batch: Sequence[_Waiting], error: Exception) -> None:
+        problem = _line(error)
+        if _is_outage(error):
+            if self.is_working:
+                _log.error("decisions cannot be stored: %s", problem)
+            self.is_working = False
+        for request in batch:
+            request.error = LedgerError(f"decisions cannot be stored: {problem}")
+        self._answer(batch)
+
+    def _answer(self, batch: Sequence[_Waiting]) -> None:
+        """Wake the requests, with one call into their event loop for all of them."""
+        self._let_out += _count(batch)
+        for loop in {request.loop for request in batch}:
+            with suppress(RuntimeError):  # the loop has ended, and nobody waits in it
+                loop.call_soon_threadsafe(_wake, batch, loop)
+
+    def _probe(self) -> None:
+        with suppress(DBAPIError), writing(self._engine) as connection:
+            begin_decisions(connection, DATABASE_SECONDS)
+            self.is_working = True
+
+    def _report(self, rows: int, seconds: float) -> None:
+        try:
+            self._committed(rows, seconds)
+        except Exception:  # noqa: BLE001 - no gauge may end the thread that stores decisions
+            _log.exception("a commit could not be reported")
 
 
-def _newest_referral(connection: Connection, dataset: str) -> UUID | None:
-    query = select(referrals.c.id).where(referrals.c.dataset == dataset)
-    return connection.scalar(query.order_by(referrals.c.at.desc(), referrals.c.id.desc()).limit(1))
+def _wake(batch: Sequence[_Waiting], loop: asyncio.AbstractEventLoop) -> None:
+    for request in batch:
+        if request.loop is not loop or request.done.done():
+            continue
+        if request.error:
+            request.done.set_exception(request.error)
+        else:
+            request.done.set_result(request.kept)
 
 
-def _claim(connection: Connection, rows: Sequence[NewDecision]) -> dict[UUID, Kept]:
-    """Claim what the rows claim; the fate of those that lost to an earlier decision."""
-    wanted = {
-        claim: row
-        for row in reversed(rows)
-        for claim in row.claims  # the first of a batch wins
-    }
-    if not wanted:
-        return {}
-    won = set(_insert_claims(connection, wanted))
-    holders = {claim: row.id for claim, row in wanted.items() if claim in won}
-    bodies = {claim: row.body_hash for claim, row in wanted.items() if claim in won}
-    others = [claim for row in rows for claim in row.claims if claim not in won]
-    if others:
-        query = select(claims.c.claim, claims.c.decision_id, claims.c.body_hash)
-        for claim, holder, body in connection.execute(query.where(claims.c.claim.in_(others))):
-            holders[claim], bodies[claim] = holder, body
-    lost: dict[UUID, Kept] = {}
-    for row in rows:
-        foreign = [claim for claim in row.claims if holders[claim] != row.id]
-        if foreign:
-            same = all(bodies[claim] == row.body_hash for claim in foreign)
-            lost[row.id] = Kept("known" if same else "conflict", holders[foreign[0]])
-    if lost:
-        connection.execute(delete(claims).where(claims.c.decision_id.in_(list(lost))))
-    return lost
+def _count(batch: Sequence[_Waiting]) -> int:
+    return sum(len(request.rows) for request in batch)
 
 
-def _insert_claims(connection: Connection, wanted: Mapping[str, NewDecision]) -> Iterable[str]:
-    """The claims that were free or had expired; concurrent writers take turns on each."""
-    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    # Sorted, so that two writers that want the same claims cannot wait for each other.
-    ordered = sorted(wanted.items())
-    statement = dialect.insert(claims).values(
-        [
-            {
-                "claim": claim,
-                "decision_id": row.id,
-                "body_hash": row.body_hash,
-                "expires_at": row.claimed_until,
-            }
-            for claim, row in ordered
-        ]
-    )
-    earliest = min(row.at for row in wanted.values())
-    statement = statement.on_conflict_do_update(
-        index_elements=[claims.c.claim],
-        set_={
-            name: getattr(statement.excluded, name)
-            for name in ("decision_id", "body_hash", "expires_at")
-        },
-        where=claims.c.expires_at <= earliest,
-    ).returning(claims.c.claim)
-    return connection.scalars(statement).all()
-
-
-def _answer(batch: Sequence[_Waiting]) -> None:
-    """Wake the requests, with one call into their event loop for all of them."""
-
-    def wake() -> None:
-        for waiting in batch:
-            if waiting.done.done():
-                continue
-            if waiting.error:
-                waiting.done.set_exception(waiting.error)
-            else:
-                waiting.done.set_result(waiting.kept)
-
-    batch[0].loop.call_soon_threadsafe(wake)
+def _is_outage(error: Exception) -> bool:
+    """Whether it is the database that failed, not what it was given."""
+    return isinstance(error, DBAPIError) and not isinstance(error, DataError | IntegrityError)
 
 
 def _line(error: Exception) -> str:

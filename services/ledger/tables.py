@@ -161,9 +161,9 @@ claims = Table(
     Column("claim", String(64), primary_key=True),
     Column("decision_id", Uuid, nullable=False),
     Column("body_hash", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Index(None, "expires_at"),
-    Index(None, "decision_id"),
 )
 
 protected_attributes = Table(

@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from services.ledger import Ledger
-from services.ledger.journal import Journal, Kept, NewDecision
+from services.ledger.decisions import Kept, NewDecision
+from services.ledger.journal import Journal
 
 DATASET = "tiny-credit"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def new_decision(**changes: Any) -> NewDecision:
@@ -27,6 +29,12 @@ def new_decision(**changes: Any) -> NewDecision:
         "payload": '{"fields":{"amount":1000}}',
     }
     return NewDecision(**values | changes)
+
+
+def claiming(*names: str, body: str = "body", at: datetime = NOW, **changes: Any) -> NewDecision:
+    """A decision whose claims hold for a day."""
+    until = at + timedelta(hours=24)
+    return new_decision(claims=names, body_hash=body, at=at, claimed_until=until, **changes)
 
 
 def store(ledger: Ledger, rows: Sequence[NewDecision]) -> list[Kept]:

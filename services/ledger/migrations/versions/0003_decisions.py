@@ -48,10 +48,10 @@ def upgrade() -> None:
         sa.Column("claim", sa.String(64), nullable=False),
         sa.Column("decision_id", sa.Uuid(), nullable=False),
         sa.Column("body_hash", sa.String(64), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("claim", name=op.f("pk_claims")),
     )
-    op.create_index(op.f("ix_claims_decision_id"), "claims", ["decision_id"])
     op.create_index(op.f("ix_claims_expires_at"), "claims", ["expires_at"])
     op.create_table(
         "protected_attributes",
