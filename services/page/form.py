@@ -50,9 +50,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Group:
-    """Fields under one heading; `hint` holds for all of them."""
+    """Fields under one heading; where they are alike, `hint` holds for all of them."""
 
     title: str
+    is_alike: bool
     hint: str
     fields: tuple[Field, ...]
 
@@ -134,10 +135,10 @@ def _titled(runs: Iterator[tuple[str, list[Named]]]) -> Iterator[Group]:
         if common:
             alike = run[0][1]
             fields = tuple(_field(*each, prefix=common) for each in run)
-            yield Group(_without_linking_words(common), _allowed(alike), fields)
+            yield Group(_without_linking_words(common), True, _hint(alike), fields)
         else:
             fields = tuple(_field(*each) for each in run)
-            yield Group("Further details" if has_details else "Application", "", fields)
+            yield Group("Further details" if has_details else "Application", False, "", fields)
             has_details = True
 
 
@@ -162,8 +163,8 @@ def _field(name: str, column: Column, number: int, prefix: str = "") -> Field:
         control=control,
         is_number=column.type in ("number", "integer"),
         is_required=not column.missing_allowed,
-        unit=column.unit if control == "number" else "",
-        hint="" if prefix or control == "select" else _allowed(column),
+        unit=column.unit if column.is_number else "",
+        hint="" if prefix else _allowed(column),
         first=first,
         last=last,
         choices=choices,
@@ -188,7 +189,7 @@ def _choices(column: Column) -> tuple[Choice, ...]:
     if not column.special or high - low >= MOST_LISTED:
         return ()
     listed = range(int(low), int(high) + 1)
-    return (*_codes(column), *(Choice(str(n), _with_unit(str(n), column.unit)) for n in listed))
+    return (*_codes(column), *(Choice(str(n), str(n)) for n in listed))
 
 
 def _codes(column: Column) -> tuple[Choice, ...]:
@@ -198,8 +199,10 @@ def _codes(column: Column) -> tuple[Choice, ...]:
     )
 
 
-def _with_unit(text: str, unit: str) -> str:
-    return f"{text} ({unit})" if unit else text
+def _hint(column: Column) -> str:
+    """Unit and range of fields that share both."""
+    words = ", ".join(part for part in (column.unit, _allowed(column)) if part)
+    return words[:1].upper() + words[1:]
 
 
 def _allowed(column: Column) -> str:

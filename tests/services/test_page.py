@@ -68,9 +68,9 @@ def test_the_fields_of_a_spec_stand_in_groups_of_neighbours_that_are_alike():
                 "Highest level of education",
             ],
         ),
-        ("Repayment status", "", months),
-        ("Statement balance", "-10,000,000 to 10,000,000", months),
-        ("Amount paid", "0 to 10,000,000", months),
+        ("Repayment status", "Months of delay", months),
+        ("Statement balance", "NT dollars, -10,000,000 to 10,000,000", months),
+        ("Amount paid", "NT dollars, 0 to 10,000,000", months),
     ]
 
 
@@ -123,8 +123,8 @@ def test_few_whole_numbers_with_special_codes_are_one_list():
         ("-2", "card not used"),
         ("-1", "paid in full"),
         ("0", "revolving credit"),
-        ("1", "1 (months of delay)"),
-        ("2", "2 (months of delay)"),
+        ("1", "1"),
+        ("2", "2"),
     ]
     assert status.codes == ()
     assert len(status.choices) == 12

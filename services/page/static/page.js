@@ -10,6 +10,8 @@ const DECISIONS = {
   decline: { word: "Decline", sign: "✕" },
 };
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const NUMBERS = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
+const TIMES = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 const WHAT_IF_DELAY = 300;
 
 const id = (name) => document.getElementById(name);
@@ -55,15 +57,21 @@ class Field {
     return NUMBER.test(text) && Number.isFinite(Number(text)) ? Number(text) : text;
   }
 
-  // A value in words: the label of a level or a code, or the number with its unit.
+  // A value in words: the label of a level or a code, or the number.
   words(value) {
+    if (value === undefined) return "not known";
     const text = String(value);
     for (const list of [this.code, this.control]) {
       const option = list && list.options && [...list.options].find((o) => o.value === text);
       if (option && option.value !== "") return option.label;
     }
-    if (!this.isNumber) return text;
-    return `${new Intl.NumberFormat("en", { maximumFractionDigits: 6 }).format(value)} ${this.unit}`.trim();
+    return typeof value === "number" ? NUMBERS.format(value) : text;
+  }
+
+  // The unit, where one of the values is a number and no special code.
+  unitOf(...values) {
+    const isPlain = values.some((value) => this.words(value) === NUMBERS.format(value));
+    return this.unit && isPlain ? ` (${this.unit})` : "";
   }
 
   get isList() {
@@ -188,13 +196,10 @@ function clearProblem() {
 
 function complaint(field, problem) {
   if (problem.got === "nothing") {
-    return field.isList ? "Choose one of the list." : `Enter ${expected(problem)}.`;
+    if (field.isList) return "Choose one of the list.";
+    return field.isNumber ? "Enter a number." : "Fill this in.";
   }
-  return `Expected ${expected(problem)}; got ${problem.got}.`;
-}
-
-function expected(problem) {
-  return problem.expected.replace(" (missing is not allowed)", "");
+  return `Expected ${problem.expected.replace(" (missing is not allowed)", "")}; got ${problem.got}.`;
 }
 
 function showProblem(refused, isFocused = true) {
@@ -294,7 +299,9 @@ function axis(value, earlier) {
   for (const [name, from, to, label] of bands) {
     const [x, width] = [at(from), Math.max(at(to) - at(from), 0)];
     drawing.append(svg("rect", { x, y: 30, width, height: 22, class: name }));
-    if (width > 60) drawing.append(svg("text", { x: x + width / 2, y: 46, class: `name ${name}` }, label));
+    if (width < 60 || !label) continue;
+    const [side, anchor] = name === "decline" ? [x + 8, "start"] : [x + width - 8, "end"];
+    drawing.append(svg("text", { x: side, y: 46, class: `name ${name}`, "text-anchor": anchor }, label));
   }
   const edges = [
     [low, "start"],
@@ -306,7 +313,7 @@ function axis(value, earlier) {
     drawing.append(svg("text", { x: at(edge), y: 68, "text-anchor": anchor }, points(edge)));
   }
   if (approveFrom > declineTo) {
-    drawing.append(svg("text", { x: (at(declineTo) + at(approveFrom)) / 2, y: 85, class: "name" }, "Review"));
+    drawing.append(svg("text", { x: (at(declineTo) + at(approveFrom)) / 2, y: 85, class: "name", "text-anchor": "middle" }, "Review"));
   }
   if (earlier !== undefined) drawing.append(marker(at(earlier), "earlier"));
   drawing.append(marker(at(value), "now"));
@@ -330,7 +337,8 @@ function reasons(answer) {
 function change({ field: name, now, then }) {
   const field = fields.get(name);
   if (!field) return `${facts.names[name] || name} were ${then} instead of ${now}`;
-  return `“${field.title}” were ${field.words(then)} instead of ${field.words(now)}`;
+  const unit = field.unitOf(now, then);
+  return `“${field.title}” were ${field.words(then)} instead of ${field.words(now)}${unit}`;
 }
 
 function recourse(answer) {
@@ -387,7 +395,7 @@ function record(answer) {
     ["Model", `${answer.model.family.replaceAll("_", " ")}, version ${answer.model.version}`],
   ];
   if (answer.application_id) lines.push(["Application number", answer.application_id]);
-  if (answer.decided_at) lines.push(["Decided", new Date(answer.decided_at).toLocaleString()]);
+  if (answer.decided_at) lines.push(["Decided", TIMES.format(new Date(answer.decided_at))]);
   if (answer.id) lines.push(["Decision", answer.id]);
   return element(
     "dl",
@@ -404,14 +412,11 @@ function comparison(answer) {
     ["Probability of default", percent(earlier.probability_of_default), percent(answer.probability_of_default)],
   ];
   const changed = [...fields.values()].filter((field) => state.fields[field.name] !== field.value);
-  const known = (field, value) => (value === undefined ? "not known" : field.words(value));
-  const list = changed.map((field) =>
-    element(
-      "li",
-      {},
-      `${field.title}: ${known(field, state.fields[field.name])} → ${known(field, field.value)}`,
-    ),
-  );
+  const list = changed.map((field) => {
+    const [was, is] = [state.fields[field.name], field.value];
+    const text = `${field.title}: ${field.words(was)} → ${field.words(is)}${field.unitOf(was, is)}`;
+    return element("li", {}, text);
+  });
   const table = element(
     "table",
     { className: "comparison" },
@@ -419,14 +424,15 @@ function comparison(answer) {
     element("tbody", {}, ...rows.map(([name, ...cells]) => element("tr", {}, element("th", { scope: "row" }, name), ...cells.map((cell) => element("td", {}, cell))))),
   );
   const nothing = element("p", { className: "hint" }, "Nothing is changed yet.");
-  return section("Next to the decision", table, list.length ? element("ul", {}, ...list) : nothing);
+  return section("Compared with the decision", table, list.length ? element("ul", {}, ...list) : nothing);
 }
 
 function show(answer) {
   const parts = state.isWhatIf
-    ? [verdict(answer), comparison(answer), score(answer, state.decision)]
-    : [verdict(answer), score(answer)];
+    ? [comparison(answer), score(answer, state.decision)]
+    : [score(answer)];
   parts.push(...reasons(answer), ...recourse(answer), ...factors(answer), record(answer));
+  id("answer-verdict").replaceChildren(verdict(answer));
   id("answer-content").replaceChildren(...parts);
   id("answer-title").textContent = state.isWhatIf ? "What if: not a decision" : "Decision";
   id("answer").classList.toggle("what-if", state.isWhatIf);
@@ -489,6 +495,7 @@ form.addEventListener("reset", () => {
     endWhatIf();
     Object.assign(state, { decision: null, fields: null, snapshot: null });
     clearProblem();
+    id("answer-verdict").replaceChildren();
     id("answer-content").replaceChildren(element("p", { className: "empty" }, "The form is empty."));
     id("answer-buttons").hidden = true;
     id("outdated").hidden = true;
