@@ -54,6 +54,18 @@ class Serving(Frozen):
     requests_per_second: float = Field(default=2000, gt=0, description="of one key, in a worker")
 
 
+class Lender(Frozen):
+    """Who lends, as notices to applicants name it. Brackets show that it was not said yet."""
+
+    name: str = "[Name of the lender]"
+    address: str = "[Address of the lender]"
+    contact: str = "[Telephone and e-mail of the lender]"
+    agency: str = Field(
+        default="[name and address of the federal agency]",
+        description="that administers the Equal Credit Opportunity Act for this lender",
+    )
+
+
 class Settings(BaseSettings):
     """Where Creditloop keeps its state, what it connects to, and how it trains."""
 
@@ -69,6 +81,7 @@ class Settings(BaseSettings):
     tracking_url: str = Field(default="", description="MLflow server; empty: a store under home")
     ledger_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite under home")
     serving: Serving = Serving()
+    lender: Lender = Lender()
     training: TrainingPlan
     decisions: DecisionPlan
     fairness: FairnessPlan

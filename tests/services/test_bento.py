@@ -11,6 +11,7 @@ import pytest
 from configs.settings import ROOT, load_settings
 from credit.scoring import Scorer
 from services.bento import BENTOFILE, BentoError, build_bento
+from services.page.page import FILES
 from services.request_model import ApplicationReader
 from services.serve import _stopped_at_the_end, _wait_for_answer, free_port
 from tests import tiny
@@ -75,10 +76,14 @@ def test_it_serves_from_another_folder_with_an_empty_home(bento, tmp_path, packa
     relative = {"CREDITLOOP_HOME": "state", "CREDITLOOP_CONFIG": "my.yaml"}
     with serving(bento, tmp_path, **relative) as (health, url):
         answer = httpx.post(f"{url}/api/predict", json={"features": tiny.APPLICATION})
+        page = httpx.get(url)
+        files = [httpx.get(f"{url}/page/{file}") for file in FILES]
     assert health.json()["model"]["digest"] == package.digest
     assert answer.json()["probability_of_default"] == Scorer(
         package.schema, package.graph
     ).probability(fields)
+    assert "Tiny credit" in page.text
+    assert all(file.is_success and file.content for file in files)
     # Relative paths start where the operator stands, not inside the Bento.
     assert (tmp_path / "state" / "ledger.db").is_file()
     assert not (bento.path / "src" / "state").exists()

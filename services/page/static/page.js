@@ -404,11 +404,15 @@ function record(answer) {
   );
 }
 
+function moved(answer) {
+  return `${points(answer.score)} (${signed(answer.score - state.decision.score)})`;
+}
+
 function comparison(answer) {
   const earlier = state.decision;
   const rows = [
     ["Decision", DECISIONS[earlier.decision].word, DECISIONS[answer.decision].word],
-    ["Score", points(earlier.score), `${points(answer.score)} (${signed(answer.score - earlier.score)})`],
+    ["Score", points(earlier.score), moved(answer)],
     ["Probability of default", percent(earlier.probability_of_default), percent(answer.probability_of_default)],
   ];
   const changed = [...fields.values()].filter((field) => state.fields[field.name] !== field.value);
@@ -442,6 +446,7 @@ function show(answer) {
   id("outdated").hidden = true;
   checkModel(answer.model);
   const { word } = DECISIONS[answer.decision];
+  if (state.isWhatIf) id("what-if-answer").textContent = `${word}, ${moved(answer)}`;
   say(`${state.isWhatIf ? "What if" : "Decision"}: ${word}, ${points(answer.score)} points`);
 }
 
