@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import latency, orchestration, quality, reasons, throughput
+from benchmarks import latency, orchestration, quality, reasons, serving
 from benchmarks.benchmark import Benchmark, BenchmarkError, Options
 from benchmarks.report import RESULTS, write_page, write_result
 from configs.settings import load_settings
@@ -16,7 +16,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     orchestration.BENCHMARK,
     latency.BENCHMARK,
     reasons.BENCHMARK,
-    throughput.BENCHMARK,
+    serving.BENCHMARK,
 )
 
 
@@ -30,6 +30,8 @@ def run(
     runs: Annotated[int | None, typer.Option(min=1, help="Runs of each timed side.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that fit, in quality.")] = 1,
     fresh: Annotated[bool, typer.Option(help="Forget an interrupted run of quality.")] = False,
+    quick: Annotated[bool, typer.Option(help="A short run of serving.")] = False,
+    soak: Annotated[bool, typer.Option(help="Ten minutes more of serving, for memory.")] = False,
 ) -> None:
     """Measure, write benchmarks/results/NAME.json, and make docs/benchmarks.md from all results."""
     console = Console(stderr=True)
@@ -45,7 +47,7 @@ def run(
         write_page(BENCHMARKS)
         return
     scratch = load_settings().home / "benchmarks"
-    options = Options(scratch, console, preset, runs, jobs, fresh)
+    options = Options(scratch, console, preset, runs, jobs, fresh, quick, soak)
     for name in names or known:
         console.rule(known[name].title)
         try:

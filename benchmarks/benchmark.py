@@ -20,6 +20,8 @@ class Options:
     runs: how often each side is measured; None leaves it to the benchmark.
     jobs: how many processes fit at the same time, where a benchmark does not measure time.
     fresh: whether an interrupted run is started anew instead of resumed.
+    quick: a short run that shows whether all works, where a benchmark has one.
+    soak: also watch memory for ten minutes, where a benchmark serves.
     """
 
     scratch: Path
@@ -28,16 +30,19 @@ class Options:
     runs: int | None = None
     jobs: int = 1
     fresh: bool = False
+    quick: bool = False
+    soak: bool = False
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One measurement: how it is made, and how its result is shown in Markdown."""
+    """One measurement: how it is made, how its result is shown in Markdown, and drawn if it is."""
 
     name: str
     title: str
     measure: Callable[[Options], Result]
     show: Callable[[Result], str]
+    draw: Callable[[Result, Path], None] | None = None
 
 
 class BenchmarkError(RuntimeError):

@@ -4,14 +4,18 @@ import numpy as np
 
 from configs.datasets import load_spec, resolve_source
 from configs.settings import load_settings
+from credit.decisions import Decider, Rules
 from credit.labels import label
 from credit.package import Contents, Package, Provenance
 from credit.plan import FamilyName, PresetName
 from credit.policy import Policy
+from credit.reasoning import build_reason_model
 from credit.splits import in_fixed_order, split
 from credit.training import Development, TrainedFamily, prepare, train_family
 from credit.validation import validate
 from tasks.sources import read_rows
+
+NOT_APPROVED = 0.3
 
 
 def develop(dataset: str) -> Development:
@@ -31,11 +35,28 @@ def train(family: FamilyName, preset: PresetName, development: Development) -> T
 
 
 def package_of(trained: TrainedFamily, development: Development) -> Package:
-    """A package that scores like the one of a training; it gives no reasons and has no card."""
-    plan = load_settings().decisions
-    policy = Policy(approve_below=0.2, decline_above=0.4, scale=plan.scale, costs=plan.costs)
-    contents, unknown = Contents(trained.graph, policy, b"", b"", b""), Provenance(*4 * ("",), {})
+    """A package like the one of a training, that approves 70% of the test rows; it has no card."""
+    plan, test = load_settings().decisions, development.test
+    threshold = _threshold(trained, development)
+    policy = Policy(
+        approve_below=threshold, decline_above=threshold, scale=plan.scale, costs=plan.costs
+    )
+    decided = Decider(development.feature_map.schema, policy)(test.applications, trained.test)
+    reasons = build_reason_model(
+        trained.model,
+        development.feature_map,
+        test.features[decided.decision == "approve"],
+        development.train.applications,
+    )
+    contents, unknown = Contents(trained.graph, policy, reasons, b"", b""), Provenance(*4 * ("",), {})
     return Package.build(development.feature_map.schema, trained.family, contents, unknown)
+
+
+def _threshold(trained: TrainedFamily, development: Development) -> float:
+    """Where the probability has to be cut, so that with the rules 30% are not approved."""
+    findings = Rules(development.feature_map.schema)(development.test.applications)
+    judged = np.where(findings.severity > 0, 1.0, trained.test)
+    return float(np.sort(judged)[round((1 - NOT_APPROVED) * len(judged))])
 
 
 def raw_fields(development: Development, rows: int) -> list[dict[str, object]]:

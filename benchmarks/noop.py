@@ -1,8 +1,18 @@
-"""A BentoML service that does nothing, with the same body and settings as the scorer."""
+"""BentoML services that do nothing, with the same body and settings as the scorer."""
 
 from typing import Any
 
 import bentoml
+import orjson
+from fastapi import FastAPI, Request, Response
+
+_app = FastAPI()
+
+
+@_app.post("/api/predict")
+async def predict(request: Request) -> Response:
+    orjson.loads(await request.body())
+    return Response(b"{}", media_type="application/json")
 
 
 @bentoml.service(
@@ -18,3 +28,15 @@ class Noop:
     @bentoml.api(route="/api/predict")
     async def predict(self, features: dict[str, Any]) -> dict[str, Any]:
         return {}
+
+
+@bentoml.service(
+    name="MountedNoop",
+    workers=1,
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+    traffic={"timeout": 60},
+)
+@bentoml.asgi_app(_app, path="/")
+class MountedNoop:
+    """The same in a mounted FastAPI app, as the scorer is built."""

@@ -52,9 +52,13 @@ def render(benchmarks: Sequence[Benchmark], results: Mapping[str, Result]) -> st
 
 
 def write_page(benchmarks: Sequence[Benchmark]) -> None:
-    """Write docs/benchmarks.md from benchmarks/results/."""
+    """Write docs/benchmarks.md and its plots from benchmarks/results/."""
     DOCS.parent.mkdir(exist_ok=True)
-    DOCS.write_text(render(benchmarks, read_results(RESULTS)), encoding="utf-8")
+    results = read_results(RESULTS)
+    DOCS.write_text(render(benchmarks, results), encoding="utf-8")
+    for each in benchmarks:
+        if each.draw and each.name in results:
+            each.draw(results[each.name], DOCS.with_name(f"{each.name}.svg"))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
