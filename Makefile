@@ -90,6 +90,10 @@ format: $(STAMP) ## format the code and mend what ruff can mend
 bench: $(STAMP) ## measure, and write benchmarks/results/
 	@$(BIN)/python -m benchmarks
 
+.PHONY: bench-serving
+bench-serving: $(STAMP) ## measure the service beside others (needs wrk), with memory over ten minutes
+	@$(BIN)/python -m benchmarks serving --soak
+
 .PHONY: lock
 lock: $(BIN)/uv ## resolve pyproject.toml into both lock files
 	$(COMPILE) --extra training --extra cpu --extra s3 --extra dev pyproject.toml -o requirements.lock

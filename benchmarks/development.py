@@ -48,7 +48,10 @@ def package_of(trained: TrainedFamily, development: Development) -> Package:
         test.features[decided.decision == "approve"],
         development.train.applications,
     )
-    contents, unknown = Contents(trained.graph, policy, reasons, b"", b""), Provenance(*4 * ("",), {})
+    contents, unknown = (
+        Contents(trained.graph, policy, reasons, b"", b""),
+        Provenance(*4 * ("",), {}),
+    )
     return Package.build(development.feature_map.schema, trained.family, contents, unknown)
 
 

@@ -21,10 +21,14 @@ Features: Any = create_model(
 
 
 class Application(BaseModel):
+    """One application."""
+
     features: Features
 
 
 class Batch(BaseModel):
+    """Many applications."""
+
     applications: list[Application]
 
 

@@ -34,14 +34,16 @@ async def _load(
         if (early := due - loop.time()) > 0:
             await asyncio.sleep(early)
         if not idle:
-            _, connection = await loop.create_connection(lambda: _Connection(seen, idle), host, port)
+            _, connection = await loop.create_connection(
+                lambda: _Connection(seen, idle), host, port
+            )
             everyone.append(connection)
             idle.append(connection)
         idle.pop().send(requests[number % len(requests)], due)
     deadline = loop.time() + STOP_SECONDS
     while len(seen.latencies) + seen.failed < total and loop.time() < deadline:
         await asyncio.sleep(0.05)
-    seen.failed = total - len(seen.latencies)
+    seen.failed = total - len(seen.latencies)  # those without an answer too
     for connection in everyone:
         connection.transport.close()
     return seen

@@ -4,8 +4,8 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -21,7 +21,7 @@ from benchmarks.estimator import Estimator
 from benchmarks.machine import circumstances
 from benchmarks.report import table, verdict
 from benchmarks.sides import BATCH_ROWS, Running, Side, running
-from configs.settings import Settings, load_settings
+from configs.settings import load_settings
 from credit.package import Package
 from credit.plan import FamilyName
 from credit.training import Development, TrainedFamily
@@ -75,7 +75,9 @@ TARGETS = (
     Target("requests/s against the no-op, with reasons", "ratio_to_noop_with_reasons", 0.5),
     Target("requests/s against FastAPI + joblib + pandas", "ratio_to_fastapi_joblib", 8),
     Target("requests/s against mlflow models serve", "ratio_to_mlflow_serve", 13),
-    Target(f"open loop at {RATE}/s with reasons: p99 ms", f"{FULL}_open_p99_milliseconds", 8, False),
+    Target(
+        f"open loop at {RATE}/s with reasons: p99 ms", f"{FULL}_open_p99_milliseconds", 8, False
+    ),
     Target("open loop: failed requests", f"{FULL}_open_failed", 0, False),
     Target("saturation without reasons: p99 ms", f"{LEAN}_p99_milliseconds", 25, False),
     Target("saturation with reasons: p99 ms", f"{FULL}_p99_milliseconds", 25, False),
@@ -112,7 +114,9 @@ def measure(
     """
     if not shutil.which("wrk"):
         raise BenchmarkError("wrk is not installed; say `apt-get install wrk` (or brew, dnf)")
-    rounds, seconds = (options.runs or 1, 2.0) if options.quick else (options.runs or ROUNDS, SECONDS)
+    rounds, seconds = (
+        (options.runs or 1, 2.0) if options.quick else (options.runs or ROUNDS, SECONDS)
+    )
     facts, folder = circumstances(*PACKAGES), options.scratch / "serving"
     shutil.rmtree(folder, ignore_errors=True)
     everyone = _sides(folder, dataset, family, slowest, options.preset or "quick")
@@ -174,7 +178,7 @@ def _service(
 ) -> Side:
     """A home of its own with a champion and a key."""
     serving = {"workers": 1, "reasons": reasons, "requests_per_second": 1e6}
-    settings: Settings = load_settings(
+    settings = load_settings(
         home=folder / f"{name}-home", dataset=dataset, ledger_url="", serving=serving
     )
     path = write_package(settings.packages, package)
@@ -212,7 +216,9 @@ def _check_same_answers(up: Sequence[Running]) -> None:
     for each in up:
         if each.side.name in (LEAN, FULL, FASTAPI, MLFLOW):
             answer = _post(each, each.side.path, each.side.single[0]).json()
-            found[each.side.name] = answer.get("probability_of_default") or answer["predictions"][0][1]
+            found[each.side.name] = (
+                answer.get("probability_of_default") or answer["predictions"][0][1]
+            )
     if max(found.values()) - min(found.values()) > 1e-5:
         raise BenchmarkError(f"the sides serve different models: {found}")
 
@@ -243,7 +249,7 @@ def _closed_rounds(
                 f"{seen[each.side.name][-1].requests_per_second:,.0f}/s"
             )
     return _medians(seen) | {
-        f"{title}": round(
+        title: round(
             median(
                 one.requests_per_second / other.requests_per_second
                 for one, other in zip(seen[numerator], seen[denominator], strict=True)
@@ -299,7 +305,8 @@ def _requests(each: Running) -> list[bytes]:
     headers = {"Host": "benchmark", "Content-Type": "application/json", **each.side.headers}
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return [
-        f"POST {each.side.path} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        f"POST {each.side.path} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode()
+        + body
         for body in each.side.single
     ]
 
@@ -422,7 +429,9 @@ def show(result: Result) -> str:
         f"in turn, medians of {result['rounds']} rounds. Open loop: latency counted from when a "
         f"request was due. Batches hold {BATCH_ROWS:,} rows, one client, one batch at a time."
     )
-    return "\n\n".join([said, "![requests per second](serving.svg)", closed, opened, resources, reached])
+    return "\n\n".join(
+        [said, "![requests per second](serving.svg)", closed, opened, resources, reached]
+    )
 
 
 def _rows(result: Result, name: str) -> str:

@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,7 @@ import psutil
 
 from benchmarks.benchmark import BenchmarkError
 from configs.settings import ROOT, Settings
-from services.serve import LOOPBACK, bentoml_serve, free_port, instance_home, service_environment
+from services.serve import LOOPBACK, bentoml_serve, free_port, service_environment
 
 START_SECONDS = 120
 STOP_SECONDS = 30
@@ -26,13 +27,13 @@ BATCH_ROWS = 1000
 class Side:
     """One way to serve.
 
-    command: what `python -m` runs; {port} stands for its port.
+    command: what `python -m` runs, for a port.
     single, batch: the bodies that it takes; batch is empty where it takes none.
     """
 
     name: str
     title: str
-    command: Sequence[str]
+    command: Callable[[int], Sequence[str]]
     single: Sequence[bytes]
     batch: Sequence[bytes] = ()
     path: str = "/api/predict"
@@ -72,7 +73,7 @@ def service(name: str, title: str, settings: Settings, token: str, rows: Sequenc
     return Side(
         name,
         title,
-        bentoml_serve(LOOPBACK, "{port}"),
+        partial(bentoml_serve, LOOPBACK),
         _bodies(rows),
         [_json({"applications": part}) for part in _parts(_wrapped(rows))],
         environment=environment,
@@ -82,18 +83,25 @@ def service(name: str, title: str, settings: Settings, token: str, rows: Sequenc
 
 def noop(name: str, title: str, endpoint: str, rows: Sequence[object]) -> Side:
     """A BentoML service that does nothing."""
-    where = ["--working-dir", str(ROOT), "--host", LOOPBACK, "--port", "{port}"]
-    command = ["bentoml", "serve", "--quiet", f"benchmarks.noop:{endpoint}", *where]
+
+    def command(port: int) -> list[str]:
+        where = ["--working-dir", str(ROOT), *_at(port)]
+        return ["bentoml", "serve", "--quiet", f"benchmarks.noop:{endpoint}", *where]
+
     return Side(name, title, command, _bodies(rows))
 
 
 def fastapi(name: str, title: str, model: Path, rows: Sequence[object]) -> Side:
     """FastAPI, joblib and pandas."""
-    command = ["uvicorn", "benchmarks.fastapi_joblib:app", "--port", "{port}", "--no-access-log"]
+
+    def command(port: int) -> list[str]:
+        quiet = ["--no-access-log", "--log-level", "warning"]
+        return ["uvicorn", "benchmarks.fastapi_joblib:app", *_at(port), *quiet]
+
     return Side(
         name,
         title,
-        [*command, "--log-level", "warning"],
+        command,
         _bodies(rows),
         [_json({"applications": part}) for part in _parts(_wrapped(rows))],
         ready="/ready",
@@ -103,11 +111,15 @@ def fastapi(name: str, title: str, model: Path, rows: Sequence[object]) -> Side:
 
 def mlflow(name: str, title: str, model: Path, rows: Sequence[object]) -> Side:
     """`mlflow models serve`."""
-    where = ["--host", LOOPBACK, "--port", "{port}", "--workers", "1", "--env-manager", "local"]
+
+    def command(port: int) -> list[str]:
+        alone = ["--workers", "1", "--env-manager", "local"]
+        return ["mlflow", "models", "serve", "--model-uri", str(model), *_at(port), *alone]
+
     return Side(
         name,
         title,
-        ["mlflow", "models", "serve", "--model-uri", str(model), *where],
+        command,
         [_json({"dataframe_records": [row]}) for row in rows],
         [_json({"dataframe_records": part}) for part in _parts(rows)],
         path="/invocations",
@@ -128,11 +140,12 @@ def running(side: Side, folder: Path) -> Iterator[Running]:
     home.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, **side.environment, "PYTHONPATH": str(ROOT)}
     environment |= {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"}
-    command = [part.replace("{port}", str(port)) for part in side.command]
+    # MLflow starts uvicorn by its name.
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     started = time.monotonic()
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", *command],
+            [sys.executable, "-m", *side.command(port)],
             cwd=home,
             env=environment,
             stdout=log,
@@ -169,6 +182,10 @@ def _stop(process: subprocess.Popen[bytes], family: psutil.Process) -> None:
     _, alive = psutil.wait_procs(everyone, timeout=STOP_SECONDS)
     for each in alive:
         each.kill()
+
+
+def _at(port: int) -> list[str]:
+    return ["--host", LOOPBACK, "--port", str(port)]
 
 
 def _json(content: object) -> bytes:

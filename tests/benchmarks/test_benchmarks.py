@@ -1,19 +1,26 @@
 """Each benchmark on the German data, as small as it goes; nothing here judges a time."""
 
 import json
-import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import typer
 from rich.console import Console
 
-from benchmarks import latency, orchestration, quality, reasons, throughput
+from benchmarks import latency, open_loop, orchestration, quality, reasons, serving
 from benchmarks.__main__ import BENCHMARKS, run
 from benchmarks.benchmark import Benchmark, BenchmarkError, Options, Result
+from benchmarks.development import develop, package_of, train
 from benchmarks.machine import circumstances
 from benchmarks.report import DOCS, RESULTS, read_results, render, write_result
 from credit.training import fit_family
+from credit.underwriting import Underwriter
 
 DATASET = "german-credit"
 FAMILY = "woe_logistic"
@@ -129,22 +136,57 @@ def test_orchestration_refuses_to_compare_different_models() -> None:
         orchestration._check_same(bare, flow)
 
 
-@pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed")
-def test_throughput_loads_the_service_and_the_endpoint_that_does_nothing(
-    options: Options, tmp_path: Path
-) -> None:
-    result = throughput.measure(options, DATASET, FAMILY, seconds=1)
-    check(throughput.BENCHMARK, result, tmp_path / "results")
-    assert result["service_requests_per_second"] > 0
-    assert result["noop_requests_per_second"] > 0
+@pytest.mark.stack
+def test_serving_loads_every_side(options: Options, tmp_path: Path) -> None:
+    quick = replace(options, quick=True, soak=True)
+    result = serving.measure(quick, DATASET, FAMILY, FAMILY)
+    page = check(serving.BENCHMARK, result, tmp_path / "results")
+    for name, title in serving.TITLES.items():
+        assert result[f"{name}_requests_per_second"] > 0
+        assert result[f"{name}_rss_megabytes"] > 10
+        assert f"| {title} |" in page
+    assert result[f"{serving.FULL}_open_failed"] == result["soak_failed"] == 0
 
 
-def test_throughput_says_what_to_install(
+def test_serving_says_what_to_install(
     options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BenchmarkError, match="apt-get install wrk"):
-        throughput.measure(options, DATASET)
+        serving.measure(options, DATASET)
+
+
+def test_the_benchmarks_package_refuses_thirty_in_a_hundred() -> None:
+    development = develop(DATASET)
+    package = package_of(train(FAMILY, "quick", development), development)
+    judged = Underwriter(package).judge(development.test.applications)
+    refused = [judgement for judgement in judged if judgement.decision != "approve"]
+    assert len(refused) == round(0.3 * len(judged))
+    assert all(judgement.reasons for judgement in refused)
+
+
+def test_an_open_loop_counts_from_when_a_request_was_due() -> None:
+    answers = iter([("200 OK", 0.3), ("503 Service Unavailable", 0), *[("200 OK", 0)] * 3])
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        Thread(target=_accept, args=(server, answers), daemon=True).start()
+        port = server.getsockname()[1]
+        seen = open_loop.load("127.0.0.1", port, [b"GET / HTTP/1.1\r\n\r\n"], 10, 0.5)
+    assert (len(seen.latencies), seen.failed) == (4, 1)
+    assert max(seen.latencies) >= 0.3
+
+
+def _accept(server: socket.socket, answers: Iterator[tuple[str, float]]) -> None:
+    with suppress(OSError):  # closed at the end of the test
+        while True:
+            connection, _ = server.accept()
+            Thread(target=_answer, args=(connection, answers), daemon=True).start()
+
+
+def _answer(connection: socket.socket, answers: Iterator[tuple[str, float]]) -> None:
+    while connection.recv(4096):
+        status, seconds = next(answers)
+        time.sleep(seconds)
+        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\n{{}}".encode())
 
 
 def test_a_result_must_be_flat(tmp_path: Path) -> None:
