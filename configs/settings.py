@@ -80,6 +80,10 @@ class Settings(BaseSettings):
     lock_file: Path = Field(default=ROOT / "requirements.lock", description="locked versions")
     tracking_url: str = Field(default="", description="MLflow server; empty: a store under home")
     ledger_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite under home")
+    ledger_anchors: str = Field(
+        default="",
+        description="folder or URL for where the ledger's chains stood; empty: anchors under home",
+    )
     serving: Serving = Serving()
     lender: Lender = Lender()
     training: TrainingPlan
@@ -102,6 +106,11 @@ class Settings(BaseSettings):
     def ledger_uri(self) -> str:
         """The ledger's SQLAlchemy URL."""
         return self.ledger_url or f"sqlite:///{self.home / 'ledger.db'}"
+
+    @property
+    def anchors_uri(self) -> str:
+        """The folder or URL of the ledger's anchors."""
+        return self.ledger_anchors or str(self.home / "anchors")
 
     @property
     def packages(self) -> Path:

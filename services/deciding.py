@@ -11,7 +11,6 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from credit.features import from_many
-from credit.policy import Decision
 from credit.underwriting import Ask, GivenReason, Judgement
 from services.ledger import Ledger, LedgerError
 from services.ledger.decisions import Kept, NewDecision, find_decision
@@ -82,8 +81,10 @@ class Desk:
         while open_rows:
             asked = [applications[row] for row in open_rows]
             referral = self._current.referral
-            judged = model.underwriter.judge(_raw_fields(asked, model), ask)
-            answers = [_answer(*each, model, referral) for each in zip(asked, judged, strict=True)]
+            judgements = model.underwriter.judge(_raw_fields(asked, model), ask)
+            answers = [
+                _answer(*each, model, referral) for each in zip(asked, judgements, strict=True)
+            ]
             rows = [
                 self._draft(application, answer, model, referral, ask)
                 for application, answer in zip(asked, answers, strict=True)
@@ -163,17 +164,23 @@ def _answer(
     application: Application, judgement: Judgement, model: ServedModel, referral: Referral | None
 ) -> Json:
     """The answer, in the order in which people read it."""
-    decision: Decision = judgement.decision
-    reasons = judgement.reasons
-    if referral and referral.is_on:
-        decision, reasons = "review", (REFERRED, *reasons)
     return {
         "id": uuid7(),
         "application_id": application.application_id,
         "decided_at": datetime.now(UTC),
+        **judged(judgement, bool(referral and referral.is_on)),
+        "model": model.identity,
+    }
+
+
+def judged(judgement: Judgement, is_referred: bool) -> Json:
+    """What an answer says of a judgement; while all are referred to people, it says that too."""
+    decision, reasons = judgement.decision, judgement.reasons
+    if is_referred:
+        decision, reasons = "review", (REFERRED, *reasons)
+    return {
         "decision": decision,
         "score": judgement.score,
         "probability_of_default": judgement.probability,
         "reasons": [reason.model_dump(exclude_none=True) for reason in reasons],
-        "model": model.identity,
     }

@@ -2,31 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Table, select
 
-from credit.policy import Decision
+from services.ledger.challengers import ShadowDecision
 from services.ledger.decisions import StoredDecision, select_decision
 from services.ledger.holds import LegalHold
 from services.ledger.outcomes import Outcome
 from services.ledger.reviews import Review
 from services.ledger.store import Ledger
 from services.ledger.tables import legal_holds, outcomes, reviews, shadow_decisions
-
-
-@dataclass(frozen=True)
-class ShadowDecision:
-    """What a challenger would have decided."""
-
-    decision_id: UUID
-    digest: str
-    at: datetime
-    probability: float
-    score: int
-    decision: Decision
 
 
 @dataclass(frozen=True)
