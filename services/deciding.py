@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from credit.features import from_many
 from credit.underwriting import Ask, GivenReason, Judgement
+from services.application import Application
 from services.ledger import Ledger, LedgerError
 from services.ledger.decisions import Kept, NewDecision, find_decision
 from services.ledger.journal import Journal
@@ -21,20 +22,6 @@ from services.model import CurrentModel, ServedModel
 Json = dict[str, Any]
 
 REFERRED = GivenReason(text="At present all applications are decided on by a person")
-
-
-@dataclass(frozen=True)
-class Application:
-    """One application as it was sent, after its fields were checked.
-
-    claims, body_hash: see `services.ledger.decisions.NewDecision`.
-    """
-
-    fields: Mapping[str, object]
-    application_id: str | None = None
-    protected: Mapping[str, object] | None = None
-    claims: tuple[str, ...] = ()
-    body_hash: str = ""
 
 
 @dataclass(frozen=True)

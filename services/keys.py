@@ -57,18 +57,50 @@ def authenticate(ledger: Ledger, token: str, role: Role) -> ApiKey:
     prefix, _, rest = token.strip().partition("_")
     key_id, _, secret = rest.partition("_")
     key = ledger.find_key(key_id)
-    matches = hmac.compare_digest(_hash(secret), key.hash if key else NOBODYS)
-    if prefix != PREFIX or key is None or not matches:
+    if not _opens(secret, key) or prefix != PREFIX or key is None:
         raise KeyRefusedError("the key is not known; `creditloop keys list` lists those there are")
     if key.revoked_at:
         raise KeyRefusedError(
             f"key {key.id} of {key.owner} was revoked at {key.revoked_at:%Y-%m-%d %H:%M} UTC"
         )
-    if role not in key.roles:
+    if not key.may(role):
         raise KeyRefusedError(
             f"key {key.id} of {key.owner} may {', '.join(key.roles)}, but this needs {role}"
         )
     return key
+
+
+class KeyRing:
+    """The active keys, held in memory: a request looks nothing up in the ledger."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, ApiKey] | None = None
+
+    def refresh(self, ledger: Ledger) -> None:
+        """Read them anew; raises LedgerError when that fails, and goes on with what it has."""
+        self._keys = {key.id: key for key in ledger.list_keys() if key.revoked_at is None}
+
+    @property
+    def is_known(self) -> bool:
+        """Whether they were read at all."""
+        return self._keys is not None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody has an active key."""
+        return self._keys == {}
+
+    def find(self, token: str) -> ApiKey | None:
+        """The active key that a token opens; unknown ids take as long as wrong secrets."""
+        prefix, _, rest = token.partition("_")
+        key_id, _, secret = rest.partition("_")
+        key = (self._keys or {}).get(key_id)
+        return key if _opens(secret, key) and prefix == PREFIX else None
+
+
+def _opens(secret: str, key: ApiKey | None) -> bool:
+    matches = hmac.compare_digest(_hash(secret), key.hash if key else NOBODYS)
+    return matches and key is not None
 
 
 def _hash(secret: str) -> str:

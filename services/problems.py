@@ -1,12 +1,17 @@
 """Errors as RFC 9457 problem+json, without tracebacks, and without applicants' values in logs."""
 
+import json
 import logging
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
+from typing import Any
+from uuid import UUID
 
 import orjson
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -14,6 +19,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:problem-type:creditloop:"
+RETRY_SECONDS = 1
+LONGEST_GOT = 80
+MOST_ERRORS = 100
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +44,7 @@ class ProblemError(Exception):
         kind: a stable name for programs to recognise; empty where the status says it all.
         errors: the bad fields.
         headers: further response headers.
+        decision_id: the earlier decision that the request is in conflict with.
     """
 
     def __init__(
@@ -45,6 +54,7 @@ class ProblemError(Exception):
         kind: str = "",
         errors: Sequence[FieldProblem] = (),
         headers: dict[str, str] | None = None,
+        decision_id: UUID | None = None,
     ):
         super().__init__(detail)
         self.status = status
@@ -52,9 +62,10 @@ class ProblemError(Exception):
         self.kind = kind
         self.errors = errors
         self.headers = headers
+        self.decision_id = decision_id
 
-    def response(self) -> Response:
-        """The problem as a response."""
+    def content(self) -> dict[str, object]:
+        """The problem as JSON."""
         content: dict[str, object] = {
             "type": TYPE_PREFIX + self.kind if self.kind else "about:blank",
             "title": self.status.phrase,
@@ -63,9 +74,40 @@ class ProblemError(Exception):
         }
         if self.errors:
             content["errors"] = [asdict(error) for error in self.errors]
+        if self.decision_id:
+            content["decision_id"] = self.decision_id
+        return content
+
+    def response(self) -> Response:
+        """The problem as a response."""
         return Response(
-            orjson.dumps(content), self.status, headers=self.headers, media_type=MEDIA_TYPE
+            orjson.dumps(self.content()), self.status, headers=self.headers, media_type=MEDIA_TYPE
         )
+
+
+def unavailable(detail: str, kind: str = "") -> ProblemError:
+    """503: it may work in a moment."""
+    headers = {"Retry-After": str(RETRY_SECONDS)}
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, kind, headers=headers)
+
+
+def not_found(what: str) -> ProblemError:
+    """404: `what` is not there."""
+    return ProblemError(HTTPStatus.NOT_FOUND, f"there is no {what}")
+
+
+def invalid(fields: Sequence[FieldProblem], kind: str) -> ProblemError:
+    """422, naming fields that are wrong; of very many the first ones."""
+    count = len(fields)
+    detail = "1 field is wrong" if count == 1 else f"{count} fields are wrong"
+    if count > MOST_ERRORS:
+        detail += f"; the first {MOST_ERRORS} are listed"
+    return ProblemError(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        f"{detail}; /docs lists what is allowed",
+        kind,
+        fields[:MOST_ERRORS],
+    )
 
 
 async def answer_http_error(request: Request, error: Exception) -> Response:
@@ -81,6 +123,41 @@ async def answer_problem(request: Request, error: Exception) -> Response:
     if not isinstance(error, ProblemError):
         raise TypeError(f"{type(error).__name__} on {request.url.path} is no problem")
     return error.response()
+
+
+async def answer_bad_parameters(request: Request, error: Exception) -> Response:
+    """FastAPI's handler of paths and queries that do not fit."""
+    if not isinstance(error, RequestValidationError):
+        raise TypeError(f"{type(error).__name__} on {request.url.path} is no validation error")
+    return invalid(field_problems(error), "invalid-parameter").response()
+
+
+def field_problems(error: ValidationError | RequestValidationError) -> list[FieldProblem]:
+    """What pydantic found, in one line for each field."""
+    return [_field_problem(fault) for fault in error.errors()]
+
+
+def _field_problem(fault: Any) -> FieldProblem:
+    path = [str(part) for part in fault["loc"] if part not in ("path", "query")]
+    name = ".".join(path) or "body"
+    if fault["type"] == "missing":
+        return FieldProblem(name, "nothing", "this field; add it")
+    if fault["type"] == "extra_forbidden":
+        return FieldProblem(name, shown(fault["input"]), "no such field; remove it")
+    expected = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return FieldProblem(name, shown(fault["input"]), expected)
+
+
+def shown(value: object) -> str:
+    """A value as JSON, cut short; of lists and objects only the size.
+
+    >>> shown("12"), shown(True), shown([1, 2])
+    ('"12"', 'true', 'a list of 2 values')
+    """
+    if isinstance(value, dict | list):
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)} values"
+    text = json.dumps(value[:LONGEST_GOT] if isinstance(value, str) else value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_GOT else text[:LONGEST_GOT] + "…"
 
 
 class FaultBarrier:

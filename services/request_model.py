@@ -7,9 +7,8 @@ number either, and 1.5 is no integer. Levels of categories are read as in traini
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from http import HTTPStatus
 from math import ceil, floor, sqrt
 from typing import Annotated, Any
 
@@ -18,12 +17,14 @@ from pydantic import create_model as create_pydantic_model
 from pydantic_core import ErrorDetails
 
 from credit.spec import Column, Schema, level_text
-from services.problems import FieldProblem, ProblemError
+from services.application import Application
+from services.problems import FieldProblem, ProblemError, invalid, shown
 
 FEATURES = "features"
+PROTECTED = "protected"
 LONGEST_ID = 200
-LONGEST_GOT = 80
-MOST_ERRORS = 100
+# PostgreSQL keeps no NUL in a text.
+WITHOUT_NUL = r"^[^\u0000]*$"
 
 Check = Callable[[object], object]
 Json = dict[str, Any]
@@ -36,8 +37,8 @@ class ApplicationReader:
 
     >>> schema = Schema.model_validate({"name": "tiny", "bad": {"target": "bad"}, "columns": {
     ...     "term": {"type": "integer", "unit": "months", "range": [4, 72]}}})
-    >>> ApplicationReader(schema).read({"features": {"term": 24}})
-    ({'term': 24.0}, None)
+    >>> ApplicationReader(schema).read({"features": {"term": 24}}).fields
+    {'term': 24.0}
     >>> try:
     ...     ApplicationReader(schema).read({"features": {"term": "24"}})
     ... except ProblemError as problem:
@@ -47,48 +48,75 @@ class ApplicationReader:
 
     def __init__(self, schema: Schema):
         self._schema = schema
-        self._names = {f"field_{number}": name for number, name in enumerate(schema.fields)}
-        features = create_pydantic_model(  # type: ignore[call-overload]
-            "Features",
-            __config__=_STRICT,
-            **{key: _field(name, schema.fields[name]) for key, name in self._names.items()},
-        )
-        self.model: type[BaseModel] = create_pydantic_model(
-            "Application",
-            __config__=ConfigDict(**_STRICT, json_schema_extra={"example": example(schema)}),
-            features=(features, Field(description="The fields that the served model reads.")),
-            application_id=(
-                Annotated[str, Field(max_length=LONGEST_ID)] | None,
-                Field(default=None, description="Your own name for the application; it is echoed."),
+        self._names = _keys(schema.fields)
+        self._protected_names = _keys(schema.protected)
+        optional = {name: _optional(column) for name, column in schema.protected.items()}
+        parts: Any = {
+            FEATURES: (
+                _fields_model("Features", self._names, schema.fields),
+                Field(description="The fields that the served model reads."),
             ),
+            "application_id": (
+                Annotated[str, Field(max_length=LONGEST_ID, pattern=WITHOUT_NUL)] | None,
+                Field(
+                    default=None,
+                    description="Your own name for the application; it is echoed. The same one "
+                    "again gets the stored answer.",
+                ),
+            ),
+            PROTECTED: (
+                _fields_model("Protected", self._protected_names, optional) | None,
+                Field(
+                    default=None,
+                    description="Attributes for fairness monitoring: stored apart, no input of "
+                    "any model, in no answer.",
+                ),
+            ),
+        }
+        config = ConfigDict(**_STRICT, json_schema_extra={"example": example(schema)})
+        self.model: type[BaseModel] = create_pydantic_model(
+            "Application", __config__=config, **parts
         )
 
-    def read(self, content: object) -> tuple[dict[str, object], str | None]:
-        """Checked and typed field values, and the application's id.
+    def read(self, content: object) -> Application:
+        """Checked and typed field values, the application's id, and protected attributes.
 
         Raises:
             ProblemError: 422, naming every field that is wrong.
         """
         try:
-            request = self.model.model_validate(content)
+            request: Any = self.model.model_validate(content)
         except ValidationError as error:
             raise self._problem(error) from None
-        values = request.features.__dict__  # type: ignore[attr-defined]
+        values = request.features.__dict__
         fields = {name: values[key] for key, name in self._names.items()}
-        return fields, request.application_id  # type: ignore[attr-defined]
+        protected = self._sent(request.protected) if request.protected else None
+        return Application(fields, request.application_id, protected)
+
+    def read_many(self, rows: Sequence[object]) -> list[Application | ProblemError]:
+        """Each row as `read` has it, or what is wrong with it."""
+        return [self._read_or_problem(row) for row in rows]
+
+    def _read_or_problem(self, row: object) -> Application | ProblemError:
+        try:
+            return self.read(row)
+        except ProblemError as problem:
+            return problem
+
+    def _sent(self, protected: BaseModel) -> Json:
+        """What was sent, as JSON."""
+        values = {
+            self._protected_names[key]: getattr(protected, key)
+            for key in protected.model_fields_set
+        }
+        return {
+            name: value.isoformat() if isinstance(value, date) else value
+            for name, value in values.items()
+        }
 
     def _problem(self, error: ValidationError) -> ProblemError:
-        count = error.error_count()
-        faults = error.errors(include_url=False, include_context=False)[:MOST_ERRORS]
-        detail = "1 field is wrong" if count == 1 else f"{count} fields are wrong"
-        if count > MOST_ERRORS:
-            detail += f"; the first {MOST_ERRORS} are listed"
-        return ProblemError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"{detail}; /docs lists what is allowed",
-            kind="invalid-application",
-            errors=[self._field_problem(fault) for fault in faults],
-        )
+        faults = error.errors(include_url=False, include_context=False)
+        return invalid([self._field_problem(fault) for fault in faults], "invalid-application")
 
     def _field_problem(self, fault: ErrorDetails) -> FieldProblem:
         path = [str(part) for part in fault["loc"]]
@@ -97,7 +125,14 @@ class ApplicationReader:
         got = "nothing" if fault["type"] == "missing" else shown(fault["input"])
         if inside_features:
             return FieldProblem(name, got, self._expected(name))
+        if len(path) > 1 and path[0] == PROTECTED:
+            return FieldProblem(name, got, self._expected_protected(path[1]))
         return FieldProblem(name, got, _EXPECTED_OUTSIDE.get(name, "no such field; remove it"))
+
+    def _expected_protected(self, name: str) -> str:
+        column = self._schema.protected.get(name)
+        names = ", ".join(self._schema.protected) or "none"
+        return column.expected if column else f"one of the protected attributes: {names}"
 
     def _expected(self, name: str) -> str:
         column = self._schema.fields.get(name)
@@ -113,20 +148,9 @@ class ApplicationReader:
 _EXPECTED_OUTSIDE = {
     "body": "an object with the key 'features'",
     FEATURES: "an object of field values",
-    "application_id": f"a text of at most {LONGEST_ID} characters",
+    PROTECTED: "an object of protected attributes",
+    "application_id": f"a text of at most {LONGEST_ID} characters without NUL",
 }
-
-
-def shown(value: object) -> str:
-    """A value as JSON, cut short; of lists and objects only the size.
-
-    >>> shown("12"), shown(True), shown([1, 2])
-    ('"12"', 'true', 'a list of 2 values')
-    """
-    if isinstance(value, dict | list):
-        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)} values"
-    text = json.dumps(value[:LONGEST_GOT] if isinstance(value, str) else value, ensure_ascii=False)
-    return text if len(text) <= LONGEST_GOT else text[:LONGEST_GOT] + "…"
 
 
 def example(schema: Schema) -> Json:
@@ -163,6 +187,22 @@ def _example_number(column: Column) -> float:
 
 def _is_whole(column: Column) -> bool:
     return column.type == "integer"
+
+
+def _keys(columns: Mapping[str, Column]) -> dict[str, str]:
+    """A name that pydantic takes for each column, whatever it is called."""
+    return {f"field_{number}": name for number, name in enumerate(columns)}
+
+
+def _optional(column: Column) -> Column:
+    return column.model_copy(update={"missing_allowed": True})
+
+
+def _fields_model(
+    title: str, names: Mapping[str, str], columns: Mapping[str, Column]
+) -> type[BaseModel]:
+    fields: Any = {key: _field(name, columns[name]) for key, name in names.items()}
+    return create_pydantic_model(title, __config__=_STRICT, **fields)
 
 
 def _field(name: str, column: Column) -> tuple[object, Any]:

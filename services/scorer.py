@@ -7,12 +7,14 @@ import bentoml
 
 from configs.settings import CONFIG_VARIABLE, SettingsError, load_settings
 from services.app import create_app
+from services.guard import Guard
 from services.ledger import LedgerError, open_ledger
-from services.local import LoopbackOnly
-from services.model import CurrentModel
+from services.logs import write_json_lines
+from services.observed import Observed
 from services.parent import end_with, end_with_launcher
+from services.worker import Worker
 
-_current = CurrentModel()
+_worker = Worker()
 
 
 # BentoML's own metrics label by path as sent, which any client can blow up, and its access log
@@ -23,7 +25,7 @@ _current = CurrentModel()
     logging={"access": {"enabled": False}},
     traffic={"timeout": 60},
 )
-@bentoml.asgi_app(create_app(_current), path="/")
+@bentoml.asgi_app(create_app(_worker), path="/")
 class CreditScorer:
     """Scores credit applications with the deployed package."""
 
@@ -46,10 +48,12 @@ class CreditScorer:
 
     def __init__(self) -> None:
         end_with(os.getppid())
+        write_json_lines()
 
     def __is_ready__(self) -> bool:
-        return _current.model is not None and _current.is_in_touch
+        return not _worker.problem
 
 
-# Here it covers BentoML's own routes too, however the service was started.
-CreditScorer.add_asgi_middleware(LoopbackOnly)  # type: ignore[attr-defined]
+# Here they cover BentoML's own routes too, however the service was started.
+CreditScorer.add_asgi_middleware(Observed, worker=_worker)  # type: ignore[attr-defined]
+CreditScorer.add_asgi_middleware(Guard, worker=_worker)  # type: ignore[attr-defined]

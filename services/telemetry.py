@@ -1,17 +1,21 @@
 """Prometheus metrics of the service, summed over its workers."""
 
 import os
-from collections.abc import Mapping
-from time import perf_counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
 
+import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 # The methods that get a series of their own; clients can send any word.
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-PREDICTION_SECONDS = (5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.05, 0.25)
+PREDICTION_SECONDS = (5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+COMMIT_SECONDS = (1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+COMMIT_ROWS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
+SHARED_FILES = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Telemetry:
@@ -21,36 +25,81 @@ class Telemetry:
     """
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
+        self._registry = registry = CollectorRegistry()
         request = ("route", "method", "status")
         self._requests = Counter(
-            "http_requests_total", "Requests answered.", request, registry=self._registry
+            "http_requests_total", "Requests answered.", request, registry=registry
         )
         self._request_seconds = Histogram(
             "http_request_duration_seconds",
             "Time from the request's head to the last byte of the answer.",
             request,
             buckets=REQUEST_SECONDS,
-            registry=self._registry,
+            registry=registry,
+        )
+        self._errors = Counter(
+            "api_errors_total",
+            "Requests answered with 4xx or 5xx.",
+            ("route", "status"),
+            registry=registry,
         )
         self._predictions = Counter(
-            "predictions_total", "Applications scored.", ("version",), registry=self._registry
+            "predictions_total",
+            "Applications decided on and stored.",
+            ("decision", "version"),
+            registry=registry,
         )
         self._prediction_seconds = Histogram(
             "prediction_duration_seconds",
-            "Time to score one application whose fields are checked.",
+            "Time to decide on and store what one request asked for, once its fields are checked.",
             buckets=PREDICTION_SECONDS,
-            registry=self._registry,
+            registry=registry,
+        )
+        self._commit_rows = Histogram(
+            "ledger_commit_rows",
+            "Decisions stored by one commit.",
+            buckets=COMMIT_ROWS,
+            registry=registry,
+        )
+        self._commit_seconds = Histogram(
+            "ledger_commit_duration_seconds",
+            "Time of one commit.",
+            buckets=COMMIT_SECONDS,
+            registry=registry,
+        )
+        self._queue = Gauge(
+            "ledger_queue_depth",
+            "Decisions that wait to be stored.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._swaps = Counter(
+            "model_swaps_total",
+            "Models that took over in a worker, and packages that it refused.",
+            ("result", "version"),
+            registry=registry,
         )
         self._model_info = Gauge(
             "model_info",
             "1 for the model that serves, 0 for one that did.",
             ("dataset", "family", "version"),
-            registry=self._registry,
+            registry=registry,
             multiprocess_mode="mostrecent",
         )
+        self._cpu = Counter(
+            "process_cpu_seconds_total", "User and system time of all workers.", registry=registry
+        )
+        self._memory = Gauge(
+            "process_resident_memory_bytes",
+            "Resident memory of each worker.",
+            registry=registry,
+            multiprocess_mode="liveall",
+        )
+        self._process = psutil.Process()
+        self._cpu_seconds = 0.0
         self._served: tuple[str, str, str] | None = None
         self._series: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+        self._decisions: dict[tuple[str, str], Counter] = {}
 
     def requested(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request; `route` is the template, never the path as sent."""
@@ -62,14 +111,45 @@ class Telemetry:
         counter, histogram = series
         counter.inc()
         histogram.observe(seconds)
+        if status >= 400:
+            self._errors.labels(route, str(status)).inc()
 
-    def predicted(self, version: str, seconds: float) -> None:
-        """Count one scored application."""
-        self._predictions.labels(version).inc()
+    def predicted(self, decisions: Iterable[str], version: str, seconds: float) -> None:
+        """Count what one request had decided and stored."""
+        for decision in decisions:
+            key = decision, version
+            counter = self._decisions.get(key)
+            if counter is None:
+                counter = self._decisions[key] = self._predictions.labels(*key)
+            counter.inc()
         self._prediction_seconds.observe(seconds)
 
-    def serving(self, identity: Mapping[str, str]) -> None:
-        """Say which model serves."""
+    def committed(self, rows: int, seconds: float) -> None:
+        """Count one commit of decisions."""
+        self._commit_rows.observe(rows)
+        self._commit_seconds.observe(seconds)
+
+    def swapped(self, result: Literal["served", "refused"], version: str) -> None:
+        """Count a model that took over, or a package that was refused."""
+        self._swaps.labels(result, version).inc()
+
+    def watch(self, identity: Mapping[str, str] | None, waiting: int) -> None:
+        """Note what is known only by looking: the model, the queue, and this process.
+
+        Args:
+            identity: of the model that serves, if one does.
+            waiting: how many decisions wait to be stored.
+        """
+        if identity:
+            self._serves(identity)
+        self._queue.set(waiting)
+        times = self._process.cpu_times()
+        seconds = times.user + times.system
+        self._cpu.inc(max(0.0, seconds - self._cpu_seconds))
+        self._cpu_seconds = seconds
+        self._memory.set(self._process.memory_info().rss)
+
+    def _serves(self, identity: Mapping[str, str]) -> None:
         model = identity["dataset"], identity["family"], identity["version"]
         if self._served and self._served != model:
             # Series that workers share cannot be removed.
@@ -79,35 +159,18 @@ class Telemetry:
 
     def render(self) -> bytes:
         """All metrics in Prometheus's text format, of all workers where there are several."""
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        folder = os.environ.get(SHARED_FILES)
+        if not folder:
             return generate_latest(self._registry)
+        _forget_the_dead(Path(folder))
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
 
 
-class Measured:
-    """ASGI middleware that counts and times every request by its route's template."""
-
-    def __init__(self, app: ASGIApp):
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = 499  # the client left before it was answered
-        started = perf_counter()
-
-        async def note_status(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, note_status)
-        finally:
-            telemetry: Telemetry = scope["app"].state.telemetry
-            route = getattr(scope.get("route"), "path", "other")
-            telemetry.requested(route, scope["method"], status, perf_counter() - started)
+def _forget_the_dead(folder: Path) -> None:
+    """Drop the gauges of workers that are gone; BentoML starts new ones and tells nobody."""
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        if not psutil.pid_exists(pid):
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

@@ -12,7 +12,7 @@ import httpx
 from configs.datasets import load_spec
 from configs.settings import Settings, load_settings
 from flows.commands.console import stderr, stdout
-from flows.commands.promote import approve_promotion, report
+from flows.commands.promote import decide_on, report
 from flows.commands.train import show, train
 from services.keys import create_key
 from services.ledger import open_ledger
@@ -66,7 +66,7 @@ def _approve(waiting: "PromotionResult", settings: Settings) -> None:
         key = create_key(ledger, APPROVER, ("approve",)).key
         stdout().print(f"The approve key {key.id} of the {APPROVER} lets the champion in:")
         promotion = next(each for each in ledger.promotions() if each.id == waiting.id)
-        report(*approve_promotion(promotion, key, REASON, ledger, settings), json=False)
+        report(*decide_on(promotion, "approve", key, REASON, ledger, settings), json=False)
         ledger.revoke_key(key.id)
 
 

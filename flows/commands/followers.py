@@ -1,19 +1,11 @@
 """Who follows the ledger: MLflow's alias, and runs that wait in Prefect."""
 
-import os
 from collections.abc import Sequence
-from urllib.parse import quote
-
-import httpx
 
 from configs.settings import Settings
-from configs.urls import without_credentials
 from credit.package import VERSION_DIGITS
-from flows.commands.rows import waiting
 from services.ledger import Deployment, Ledger, Promotion
-
-API_URL, API_USER = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
-RESUME_SECONDS = 10
+from services.promoting import resume_ended
 
 
 def follow(
@@ -32,11 +24,9 @@ def follow(
     Returns:
         A sentence for each that could not follow.
     """
-    still = {promotion.id for promotion in waiting(ledger.promotions(dataset))}
-    ended = [promotion for promotion in waited if promotion.id not in still]
     current = ledger.current(dataset)
-    notes = [_name_champion(current, settings)] if current else []
-    return [note for note in (*notes, *map(_resume, ended)) if note]
+    note = _name_champion(current, settings) if current else ""
+    return [*([note] if note else []), *resume_ended(ledger, dataset, waited)]
 
 
 def _name_champion(current: Deployment, settings: Settings) -> str:
@@ -50,24 +40,4 @@ def _name_champion(current: Deployment, settings: Settings) -> str:
         return f"MLflow's alias {CHAMPION} stays behind: {error}"
     if version is None:
         return f"MLflow has no version of {current.digest[:VERSION_DIGITS]}; its alias stays"
-    return ""
-
-
-def _resume(promotion: Promotion) -> str:
-    """Let a suspended run find out; the ledger's decision stands without that."""
-    if promotion.api_url is None:
-        return ""
-    user, _, password = os.environ.get(API_USER, "").partition(":")
-    url = (os.environ.get(API_URL) or promotion.api_url).rstrip("/")
-    try:
-        httpx.post(
-            f"{url}/flow_runs/{quote(promotion.run_id)}/resume",
-            auth=(user, password) if user else None,
-            timeout=RESUME_SECONDS,
-        ).raise_for_status()
-    except httpx.HTTPError as error:
-        return without_credentials(
-            f"run {promotion.run_id} did not hear of it at {url} ({error}); press Resume in "
-            "Prefect's page"
-        )
     return ""

@@ -1,6 +1,7 @@
 """creditloop promote."""
 
 from contextlib import closing
+from typing import Literal
 from uuid import UUID
 
 from rich.table import Table
@@ -10,11 +11,11 @@ from credit.package import VERSION_DIGITS
 from flows.commands.console import print_json, stderr, stdout
 from flows.commands.errors import UsageError
 from flows.commands.followers import follow
-from flows.commands.rows import plain_deployment, plain_promotion, waiting
+from flows.commands.rows import plain_deployment, plain_promotion
 from flows.commands.secret import read_token
-from services.fetching import fetch_package
 from services.keys import authenticate
 from services.ledger import ApiKey, Deployment, Ledger, Promotion, open_ledger
+from services.promoting import decide, waiting
 
 # A promotion as decided, the deployment that followed, and a note for each that could not follow.
 Decided = tuple[Promotion, Deployment | None, list[str]]
@@ -29,35 +30,23 @@ def run(promotion: str | None, why: str | None, reject: bool, json: bool) -> Non
         else:
             found, reason = _find(ledger, promotion), _reason(why)
             key = authenticate(ledger, read_token(), "approve")
-            if reject:
-                report(*reject_promotion(found, key, reason, ledger, settings), json)
-            else:
-                report(*approve_promotion(found, key, reason, ledger, settings), json)
+            decision: Literal["approve", "reject"] = "reject" if reject else "approve"
+            report(*decide_on(found, decision, key, reason, ledger, settings), json)
 
 
-def approve_promotion(
-    promotion: Promotion, key: ApiKey, why: str, ledger: Ledger, settings: Settings
+def decide_on(
+    promotion: Promotion,
+    decision: Literal["approve", "reject"],
+    key: ApiKey,
+    why: str,
+    ledger: Ledger,
+    settings: Settings,
 ) -> Decided:
-    """Put a waiting package in production; MLflow and a suspended run follow."""
-    # What does not verify could not be served, and is better found out before.
-    fetch_package(settings.home, promotion.uri, promotion.digest)
+    """Put a waiting package in production or keep it out; MLflow and a suspended run follow."""
     waited = waiting(ledger.promotions(promotion.dataset))
-    may_own = settings.promotion.requester_may_approve
-    deployment = ledger.approve(promotion.id, key, why, may_own)
-    return (
-        _decided(promotion, ledger),
-        deployment,
-        follow(ledger, promotion.dataset, waited, settings),
-    )
-
-
-def reject_promotion(
-    promotion: Promotion, key: ApiKey, why: str, ledger: Ledger, settings: Settings
-) -> Decided:
-    """Keep a waiting package out of production; a suspended run follows."""
-    waited = waiting(ledger.promotions(promotion.dataset))
-    ledger.reject(promotion.id, key, why)
-    return _decided(promotion, ledger), None, follow(ledger, promotion.dataset, waited, settings)
+    deployment = decide(promotion, decision, key, why, ledger, settings)
+    notes = follow(ledger, promotion.dataset, waited, settings)
+    return _decided(promotion, ledger), deployment, notes
 
 
 def _decided(promotion: Promotion, ledger: Ledger) -> Promotion:

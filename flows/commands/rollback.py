@@ -8,10 +8,11 @@ from flows.commands.console import print_json, stderr, stdout
 from flows.commands.datasets import dataset_name
 from flows.commands.errors import UsageError
 from flows.commands.followers import follow
-from flows.commands.rows import plain_deployment, waiting
+from flows.commands.rows import plain_deployment
 from services.fetching import fetch_package
 from services.ledger import open_ledger
 from services.people import user
+from services.promoting import waiting
 
 
 def run(dataset: str | None, why: str, to: str | None, json: bool) -> None:

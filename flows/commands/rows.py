@@ -1,6 +1,5 @@
 """Rows of the ledger as JSON."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -36,9 +35,3 @@ def plain_promotion(promotion: Promotion) -> dict[str, object]:
             "reason": decision.reason,
         },
     }
-
-
-def waiting(promotions: Sequence[Promotion]) -> list[Promotion]:
-    """Those that wait for a person."""
-    now = datetime.now(UTC)
-    return [promotion for promotion in promotions if promotion.state(now) == "waiting"]

@@ -2,6 +2,7 @@
 
 from services.ledger.errors import LedgerError, PromotionError
 from services.ledger.records import (
+    OWN_KEYS,
     ROLES,
     ApiKey,
     Approval,
@@ -15,6 +16,7 @@ from services.ledger.records import (
 from services.ledger.store import Ledger, open_ledger, without_secrets
 
 __all__ = [
+    "OWN_KEYS",
     "ROLES",
     "ApiKey",
     "Approval",

@@ -14,6 +14,8 @@ State = Literal["waiting", "approved", "rejected", "lapsed", "refused"]
 Role = Literal["score", "outcome", "review", "approve", "monitor", "fairness", "admin"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
+# Deciding on promotions and reading protected attributes: nobody may by another role.
+OWN_KEYS: frozenset[Role] = frozenset({"approve", "fairness"})
 DECIDED: dict[Decision, State] = {
     "approve": "approved",
     "reject": "rejected",
@@ -118,3 +120,7 @@ class ApiKey:
     hash: str = field(repr=False)
     created_at: datetime
     revoked_at: datetime | None = None
+
+    def may(self, role: Role) -> bool:
+        """Whether it opens what the role opens; an admin's opens all but what has its own keys."""
+        return role in self.roles or ("admin" in self.roles and role not in OWN_KEYS)

@@ -5,9 +5,9 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 
-from services.model import CurrentModel
 from services.page.page import FILES, HEADERS, page, page_without_model, static_file
 from services.problems import ProblemError
+from services.worker import worker_of
 
 
 def add_page(app: FastAPI) -> None:
@@ -18,7 +18,7 @@ def add_page(app: FastAPI) -> None:
 
 def front(request: Request) -> Response:
     """The form of the model that serves now."""
-    current: CurrentModel = request.app.state.current
+    current = worker_of(request).current
     if current.model is None:
         content = page_without_model(current.problem)
         return HTMLResponse(content, HTTPStatus.SERVICE_UNAVAILABLE, HEADERS)

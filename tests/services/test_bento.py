@@ -71,7 +71,7 @@ def test_it_holds_what_serves_and_nothing_else(bento, package):
 
 
 def test_it_serves_from_another_folder_with_an_empty_home(bento, tmp_path, package):
-    fields, _ = ApplicationReader(package.schema).read({"features": tiny.APPLICATION})
+    fields = ApplicationReader(package.schema).read({"features": tiny.APPLICATION}).fields
     (tmp_path / "my.yaml").write_text("dataset: tiny-credit\n")
     relative = {"CREDITLOOP_HOME": "state", "CREDITLOOP_CONFIG": "my.yaml"}
     with serving(bento, tmp_path, **relative) as (health, url):

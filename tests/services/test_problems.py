@@ -1,30 +1,27 @@
 import logging
 
 import pytest
-from starlette.testclient import TestClient
 
 from credit.features import Applications
-from services.app import create_app
-from services.model import CurrentModel, ServedModel
 from tests import tiny
+from tests.services.conftest import deploy, in_process, settings_in
 
 
 @pytest.fixture
 def app(tmp_path, monkeypatch, package):
-    monkeypatch.setenv("CREDITLOOP_HOME", str(tmp_path))
-    current = CurrentModel()
-    with TestClient(create_app(current)) as client:
-        current.model = ServedModel(package)
-        yield client, current.model
+    settings = settings_in(tmp_path)
+    deploy(settings, package)
+    with in_process(settings, monkeypatch) as (client, worker):
+        yield client, worker
 
 
 def test_a_fault_of_ours_is_a_bare_500_and_logged_without_the_applicant(app, monkeypatch, caplog):
-    client, model = app
+    client, worker = app
 
     def fail(applications: Applications, ask: str) -> None:
         raise RuntimeError(f"cannot score {applications}")
 
-    monkeypatch.setattr(model.underwriter, "judge", fail)
+    monkeypatch.setattr(worker.model.underwriter, "judge", fail)
     with caplog.at_level(logging.DEBUG):
         answer = client.post("/api/predict", json={"features": tiny.APPLICATION})
     assert answer.status_code == 500
@@ -45,14 +42,14 @@ def test_a_fault_of_ours_is_a_bare_500_and_logged_without_the_applicant(app, mon
     assert 'route="/api/predict",status="500"} 1.0' in client.get("/metrics").text
 
 
-def test_a_replaced_model_answers_the_next_request_and_describes_itself(app, package):
-    client, model = app
-    state = client.app.state
-    newer = ServedModel(tiny.package(shift=-3.0))
+def test_a_replaced_model_answers_the_next_request_and_describes_itself(app, tmp_path):
+    client, worker = app
+    newer = tiny.package(shift=-3.0)
     before = client.get("/openapi.json").json()["info"]["version"]
-    state.current.model = newer
+    deploy(settings_in(tmp_path), newer)
+    worker.refresh()
     after = client.get("/openapi.json").json()["info"]["version"]
     answer = client.post("/api/predict", json={"features": tiny.APPLICATION}).json()
-    assert (before, after) == (model.version, newer.version)
-    assert answer["model"]["version"] == newer.version
+    assert (before, after) == (tiny.package().digest[:12], newer.digest[:12])
+    assert answer["model"]["version"] == newer.digest[:12]
     assert answer["probability_of_default"] < 0.486516

@@ -12,8 +12,8 @@ from configs.datasets import load_spec, spec_names
 from credit.spec import Schema
 from credit.validation import category_text
 from services import request_model
-from services.problems import ProblemError
-from services.request_model import ApplicationReader, example, shown
+from services.problems import ProblemError, shown
+from services.request_model import ApplicationReader, example
 from tests import tiny
 
 READER = ApplicationReader(tiny.SCHEMA)
@@ -21,7 +21,7 @@ READER = ApplicationReader(tiny.SCHEMA)
 
 def read(**changes: object) -> dict[str, object]:
     fields = {**tiny.APPLICATION, **changes}
-    return READER.read({"features": fields})[0]
+    return dict(READER.read({"features": fields}).fields)
 
 
 def problems(content: object) -> dict[str, tuple[str, str]]:
@@ -161,7 +161,7 @@ def test_age_is_an_input_only_where_the_spec_justifies_it():
         ApplicationReader(plain).read(content)
     columns["age"]["input_justification"] = "Reg B allows it in a sound system"
     justified = Schema.model_validate({"name": "t", "bad": {"target": "b"}, "columns": columns})
-    assert ApplicationReader(justified).read(content)[0] == {"income": 1.0, "age": 30.0}
+    assert ApplicationReader(justified).read(content).fields == {"income": 1.0, "age": 30.0}
 
 
 @pytest.mark.parametrize(
@@ -194,8 +194,10 @@ def test_a_field_called_like_a_key_of_the_body_keeps_its_own_message():
 
 
 def test_the_application_id_is_handed_back():
-    assert READER.read({"features": tiny.APPLICATION, "application_id": "A-1"})[1] == "A-1"
-    assert READER.read({"features": tiny.APPLICATION})[1] is None
+    assert (
+        READER.read({"features": tiny.APPLICATION, "application_id": "A-1"}).application_id == "A-1"
+    )
+    assert READER.read({"features": tiny.APPLICATION}).application_id is None
 
 
 def test_ten_thousand_wrong_fields_are_counted_and_a_hundred_listed():
@@ -219,7 +221,7 @@ def test_columns_may_have_any_name():
         {"name": "t", "bad": {"target": "b"}, "columns": {n: {"type": "number"} for n in names}}
     )
     values = {name: float(number) for number, name in enumerate(names)}
-    assert ApplicationReader(schema).read({"features": values})[0] == values
+    assert ApplicationReader(schema).read({"features": values}).fields == values
     properties = ApplicationReader(schema).model.model_json_schema()["$defs"]["Features"][
         "properties"
     ]
@@ -270,14 +272,14 @@ json_values = st.recursive(
 )
 def test_no_input_raises_anything_but_a_problem(features):
     with suppress(ProblemError):
-        fields, _ = READER.read({"features": features})
+        fields = READER.read({"features": features}).fields
         assert set(fields) == set(tiny.SCHEMA.fields)
 
 
 @pytest.mark.parametrize("name", spec_names())
 def test_the_example_of_every_shipped_spec_is_allowed(name):
     spec = load_spec(name)
-    fields, _ = ApplicationReader(spec).read(example(spec))
+    fields = ApplicationReader(spec).read(example(spec)).fields
     assert set(fields) == set(spec.fields)
 
 

@@ -1,6 +1,5 @@
 """A running service follows the ledger, and answers its own machine only."""
 
-import asyncio
 import socket
 import threading
 import time
@@ -11,7 +10,6 @@ import httpx
 import psutil
 import pytest
 
-from services.local import LoopbackOnly
 from services.serve import LOOPBACK, _start, _stopped_at_the_end, _wait_for_answer, free_port
 from tests import tiny
 from tests.services.conftest import deploy, settings_in
@@ -114,28 +112,3 @@ def test_a_connection_that_did_not_arrive_at_loopback_is_refused(url, path):
 
 def test_a_proxy_on_the_same_machine_is_answered(url):
     assert httpx.get(f"{url}/livez", headers={"X-Forwarded-For": "203.0.113.9"}).is_success
-
-
-@pytest.mark.parametrize(
-    ("server", "allowed"),
-    [
-        (("127.0.0.1", 80), True),
-        (("127.9.9.9", 80), True),
-        (("::1", 80), True),
-        (("192.168.1.5", 80), False),
-        (("::", 80), False),
-        (("/run/scorer.sock", None), False),
-        (None, False),
-    ],
-)
-def test_where_a_connection_arrived_decides(server, allowed):
-    async def app(_scope, _receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-
-    async def send(message):
-        sent.append(message)
-
-    sent: list[dict[str, object]] = []
-    scope = {"type": "http", "server": server, "client": (LOOPBACK, 1)}
-    asyncio.run(LoopbackOnly(app)(scope, None, send))
-    assert sent[0]["status"] == (200 if allowed else 403)

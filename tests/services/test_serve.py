@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import signal
@@ -131,7 +132,8 @@ def test_a_service_without_a_model_says_so_and_stops_cleanly(tmp_path, free_port
     assert predicted.json()["detail"] == advice
     assert predicted.headers["content-type"] == "application/problem+json"
     assert process.returncode == 0
-    assert [row for row in errors.splitlines() if "not ready" not in row] == []
+    messages = [json.loads(row)["message"] for row in errors.splitlines()]
+    assert {message for message in messages if "not ready" not in message} == {"answered"}
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", free_port)) != 0
 

@@ -122,7 +122,7 @@ def stored(ledger):
 
 def fields(challenger, **changes):
     application = {**tiny.APPLICATION, **changes}
-    return challenger.reader.read({"features": application})[0]
+    return dict(challenger.reader.read({"features": application}).fields)
 
 
 def test_what_was_decided_is_scored_by_the_challenger_alone(ledger, challenger):

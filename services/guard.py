@@ -1,0 +1,202 @@
+"""Who may ask what, and how much of it.
+
+While nobody has an active key, the service answers loopback connections only, and those without a
+key. As soon as somebody has one, every route but the public ones wants a key with its role.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from time import monotonic
+from typing import Any
+
+from fastapi import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.ledger import OWN_KEYS, ApiKey, Role
+from services.problems import ProblemError, unavailable
+from services.worker import Worker
+
+# The role that each route wants; None: the public ones.
+ACCESS: Mapping[str, Role | None] = {
+    "/": None,
+    "/livez": None,
+    "/healthz": None,
+    "/readyz": None,
+    "/health": None,
+    "/openapi.json": None,
+    "/docs": None,
+    "/docs/{file}": None,
+    "/page/{file}": None,
+    "/metrics": "monitor",
+    "/api/predict": "score",
+    "/api/predict/batch": "score",
+    "/api/explain": "score",
+    "/api/outcomes": "outcome",
+    "/api/reviews": "review",
+    "/api/decisions/{decision_id}": "monitor",
+    "/api/decisions/{decision_id}/protected": "fairness",
+    "/api/model": "monitor",
+    "/api/model/history": "monitor",
+    "/api/promotions/{promotion_id}": "approve",
+}
+BURST_SECONDS = 2
+CALLER = "creditloop.key"
+
+# Unless an answer has its own. Swagger UI sets styles inline; nothing comes from elsewhere.
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", CONTENT_POLICY.encode()),
+    (b"cache-control", b"no-store"),
+)
+
+_TEMPLATES = tuple(
+    (re.compile(re.sub(r"{\w+}", "[^/]+", path)), role)
+    for path, role in ACCESS.items()
+    if "{" in path
+)
+
+
+def caller(request: Request) -> ApiKey | None:
+    """The key that a request came with; None: nobody has one."""
+    key: ApiKey | None = request.scope.get(CALLER)
+    return key
+
+
+@dataclass
+class _Bucket:
+    """Tokens of one key; each request takes one, and they come back with time."""
+
+    tokens: float
+    filled_at: float
+
+
+class Guard:
+    """ASGI middleware around everything that the service answers."""
+
+    def __init__(self, app: ASGIApp, worker: Worker):
+        self._app = app
+        self._worker = worker
+        self._buckets: dict[str, _Bucket] = {}
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = list(message.get("headers", ()))
+                names = {name for name, _ in own}
+                message["headers"] = own + [each for each in HEADERS if each[0] not in names]
+            await send(message)
+
+        try:
+            self._admit(scope)
+        except ProblemError as problem:
+            await problem.response()(scope, receive, send_guarded)
+            return
+        self._under_way += 1
+        try:
+            await self._app(scope, receive, send_guarded)
+        finally:
+            self._under_way -= 1
+
+    def _admit(self, scope: Scope) -> None:
+        """Let the request in and note whose key it came with, or raise ProblemError."""
+        keys, is_public, role = self._worker.keys, *_role(scope["path"])
+        if keys.is_empty:
+            _check_loopback(scope)
+        if is_public:
+            return
+        if not keys.is_known:
+            raise unavailable("the service is starting, or the ledger is out of reach; try again")
+        if not keys.is_empty or role in OWN_KEYS:
+            scope[CALLER] = key = self._authenticate(scope, role)
+            self._take_token(key)
+        if role != "monitor" and self._under_way >= self._worker.settings.serving.most_requests:
+            raise unavailable("too many requests at once; try again", kind="overload")
+
+    def _authenticate(self, scope: Scope, role: Role | None) -> ApiKey:
+        key = self._worker.keys.find(_token(scope))
+        if key is None:
+            raise ProblemError(
+                HTTPStatus.UNAUTHORIZED,
+                "send a key as `Authorization: Bearer cl_...` or `X-API-Key: cl_...`; "
+                f"`creditloop keys create --role {role or 'score'}` makes one",
+                headers={"WWW-Authenticate": 'Bearer realm="creditloop"'},
+            )
+        if role and not key.may(role):
+            raise ProblemError(
+                HTTPStatus.FORBIDDEN,
+                f"key {key.id} may {', '.join(key.roles)}, but this needs {role}",
+                headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{role}"'},
+            )
+        return key
+
+    def _take_token(self, key: ApiKey) -> None:
+        rate, now = self._worker.settings.serving.requests_per_second, monotonic()
+        most = BURST_SECONDS * rate
+        bucket = self._buckets.get(key.id)
+        if bucket is None:
+            bucket = self._buckets[key.id] = _Bucket(most, now)
+        bucket.tokens = min(most, bucket.tokens + (now - bucket.filled_at) * rate)
+        bucket.filled_at = now
+        if bucket.tokens < 1:
+            wait = max(1, round((1 - bucket.tokens) / rate))
+            raise ProblemError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"key {key.id} sends over {rate:g} requests a second; wait {wait} s",
+                headers={"Retry-After": str(wait)},
+            )
+        bucket.tokens -= 1
+
+
+def _role(path: str) -> tuple[bool, Role | None]:
+    """Whether a path is public, and the role that it wants otherwise; any key for unknown ones."""
+    if path in ACCESS:
+        role = ACCESS[path]
+        return role is None, role
+    for template, role in _TEMPLATES:
+        if template.fullmatch(path):
+            return role is None, role
+    return False, None
+
+
+def _token(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-api-key":
+            return str(value, "latin-1").strip()
+        if name == b"authorization" and value[:7].lower() == b"bearer ":
+            return str(value[7:], "latin-1").strip()
+    return ""
+
+
+def _check_loopback(scope: MutableMapping[str, Any]) -> None:
+    """The address it arrived at is the socket's own; a client's may be what a header says."""
+    if not _is_loopback(scope.get("server")):
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            "there are no API keys, so the service answers at loopback addresses only; make one "
+            "with `creditloop keys create`, or start it with --host 127.0.0.1",
+        )
+
+
+def _is_loopback(server: tuple[str, int | None] | None) -> bool:
+    try:
+        return server is not None and ipaddress.ip_address(server[0]).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,67 @@
+"""What a route says of itself in the OpenAPI document."""
+
+from http import HTTPStatus
+from typing import Any
+
+from services.problems import MEDIA_TYPE
+
+# What the guard answers wherever a key may be needed, and a service that is ill.
+GUARDED = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+# What reading a body may answer.
+BODY = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
+
+Json = dict[str, Any]
+
+
+def problems(*statuses: HTTPStatus) -> dict[int | str, Json]:
+    """Responses that are problems."""
+    content = {MEDIA_TYPE: {"schema": reference("Problem")}}
+    return {
+        int(status): {
+            "description": status.phrase,
+            "content": content,
+            **({"headers": _HEADERS[status]} if status in _HEADERS else {}),
+        }
+        for status in sorted(statuses)
+    }
+
+
+def body(name: str) -> Json:
+    """A JSON body whose schema stands under `name`."""
+    content = {"application/json": {"schema": reference(name)}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def reference(name: str) -> Json:
+    """A reference to a schema of the document."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_RETRY = {
+    "Retry-After": {
+        "description": "Seconds to wait.",
+        "schema": {"type": "integer", "minimum": 1},
+        "required": True,
+    }
+}
+_HEADERS: dict[HTTPStatus, Json] = {
+    HTTPStatus.TOO_MANY_REQUESTS: _RETRY,
+    HTTPStatus.SERVICE_UNAVAILABLE: _RETRY,
+    HTTPStatus.UNAUTHORIZED: {
+        "WWW-Authenticate": {
+            "description": "How to send a key.",
+            "schema": {"type": "string"},
+            "required": True,
+        }
+    },
+}

@@ -1,0 +1,144 @@
+"""What a worker works with: opened at its start, shared by its routes, and kept up to date."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from datetime import timedelta
+from typing import cast
+
+from fastapi import Request
+
+from configs.settings import Settings
+from credit.underwriting import Ask
+from services.deciding import Desk
+from services.explaining import Explainer
+from services.keys import KeyRing
+from services.ledger import Ledger, LedgerError
+from services.ledger.journal import Journal, JournalFullError
+from services.memory import MemoryPlan
+from services.model import CurrentModel, ServedModel
+from services.problems import ProblemError, unavailable
+from services.shadow import Shadow
+from services.telemetry import Telemetry
+
+WATCH_SECONDS = 2
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """One process of the service. Making one reads nothing; `open` does."""
+
+    settings: Settings
+    ledger: Ledger
+    journal: Journal
+    shadow: Shadow
+    desk: Desk
+    explainer: Explainer
+    telemetry: Telemetry
+
+    def __init__(self) -> None:
+        self.current = CurrentModel()
+        self.keys = KeyRing()
+        self.ledger_problem = ""
+
+    def open(self) -> None:
+        """Connect, and load what serves.
+
+        Raises:
+            SettingsError: a setting is wrong.
+            LedgerError: the ledger is out of reach.
+        """
+        self.telemetry = Telemetry()
+        self.settings, self.ledger = self.current.open()
+        serving = self.settings.serving
+        self.journal = Journal(self.ledger.engine, serving.most_waiting, self.telemetry.committed)
+        window = timedelta(hours=serving.repeat_hours)
+        self.shadow = Shadow(self.ledger, lambda: self.current.challenger)
+        self.desk = Desk(self.current, self.ledger, self.journal, window, self.shadow.offer)
+        self.explainer = Explainer(self.current, self.ledger, self.settings)
+        self.current.on_swap = self.telemetry.swapped
+        self.refresh()
+
+    def close(self) -> None:
+        """Store what waits, and give the connections back."""
+        self.journal.close()
+        self.shadow.close()
+        self.current.close()
+
+    def refresh(self) -> None:
+        """Follow the ledger: its keys and its newest deployment."""
+        self.current.refresh()
+        try:
+            self.keys.refresh(self.ledger)
+        except LedgerError as error:
+            self.ledger_fails(error)
+        else:
+            self.ledger_problem = ""
+        identity = self.current.model.identity if self.current.model else None
+        self.telemetry.watch(identity, self.journal.depth)
+
+    def ledger_fails(self, error: Exception) -> None:
+        """Note that the ledger does not work; the next look at it that succeeds ends that."""
+        if not self.ledger_problem:
+            _log.error("%s", error)
+        self.ledger_problem = str(error)
+
+    def not_stored(self, error: Exception) -> ProblemError:
+        """What a request is answered whose decision could not be stored."""
+        if isinstance(error, JournalFullError):
+            return unavailable(f"{error}; send it again in a moment", kind="overload")
+        self.ledger_fails(error)
+        return unavailable(
+            "the ledger does not answer, so nothing is decided; send it again in a moment with "
+            "the same application_id or Idempotency-Key",
+            kind="ledger",
+        )
+
+    @property
+    def ask(self) -> Ask:
+        """For which applications reasons are worked out."""
+        return "not approved" if self.settings.serving.reasons else "none"
+
+    async def watch(self, memory: MemoryPlan) -> None:
+        """Look again and again: nobody else could tell a worker what has changed.
+
+        In a thread, so that requests go on being answered while a model is read and warmed up.
+        """
+        while True:
+            served = self.current.model
+            await asyncio.sleep(WATCH_SECONDS)
+            await asyncio.to_thread(self.refresh)
+            if self.current.model is not served:
+                served = None
+                memory.settle()
+
+    @property
+    def problem(self) -> str:
+        """Why it can decide on nothing; empty: it can."""
+        if self.current.model is None:
+            return self.current.problem
+        return self.ledger_problem
+
+    @property
+    def model(self) -> ServedModel:
+        """The model that serves.
+
+        Raises:
+            ProblemError: 503: there is none.
+        """
+        if self.current.model is None:
+            raise unavailable(self.current.problem, kind="no-model")
+        return self.current.model
+
+
+def worker_of(request: Request) -> Worker:
+    """The worker that a request arrived at."""
+    return cast(Worker, request.app.state.worker)
+
+
+async def stop(task: "asyncio.Task[None]") -> None:
+    """End a task of the event loop."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
