@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from services.ledger import LedgerError, PromotionError
 from services.ledger.errors import NotAllowedError, UnknownDecisionError
 from services.ledger.journal import JournalFullError
+from services.logs import note
 from services.memory import planned_collections
 from services.openapi import document
 from services.page.routes import add_page
@@ -75,6 +76,7 @@ def _add_handlers(app: FastAPI) -> None:
 
 
 async def _answer_not_stored(request: Request, error: Exception) -> Response:
+    note(request.scope, problem=str(error))
     return worker_of(request).not_stored(error).response()
 
 

@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import date
 from functools import lru_cache
 from typing import Any
 
 from configs.settings import Settings
-from credit.features import Applications, from_fields
+from credit.features import Applications
 from credit.package import PackageError
 from credit.recourse import Recourse
 from credit.spec import Schema
 from credit.underwriting import Underwriter
+from services.application import stored_applications
 from services.fetching import fetch_package
 from services.ledger import Ledger
 from services.model import CurrentModel
@@ -49,8 +49,7 @@ class Explainer:
 
     def _explain(self, digest: str, fields: Mapping[str, object]) -> Json:
         underwriter = self._underwriter(digest)
-        schema = underwriter.schema
-        application = from_fields(_typed(fields, schema), schema)
+        application = stored_applications([fields], underwriter.schema)
         (judgement,) = underwriter.judge(application, "all")
         is_approved = judgement.decision == "approve"
         return {
@@ -87,12 +86,3 @@ def _plain(recourse: Recourse, schema: Schema) -> Json:
             values |= {"now": int(values["now"]), "then": int(values["then"])}
         changes.append(values)
     return {"changes": changes}
-
-
-def _typed(fields: Mapping[str, object], schema: Schema) -> dict[str, object]:
-    """Fields with their dates, which are texts as they are stored."""
-    dates = {name for name, column in schema.fields.items() if column.type == "date"}
-    return {
-        name: date.fromisoformat(value) if name in dates and isinstance(value, str) else value
-        for name, value in fields.items()
-    }

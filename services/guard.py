@@ -16,10 +16,11 @@ from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.ledger import OWN_KEYS, ApiKey, Role
+from services.logs import note
 from services.problems import ProblemError, unavailable
 from services.worker import Worker
 
-# The role that each route wants; None: the public ones.
+# The role that each route wants; None: the public ones. Other paths want a key of any role.
 ACCESS: Mapping[str, Role | None] = {
     "/": None,
     "/livez": None,
@@ -44,6 +45,7 @@ ACCESS: Mapping[str, Role | None] = {
 }
 BURST_SECONDS = 2
 CALLER = "creditloop.key"
+ROUTE = "creditloop.route"
 
 # Unless an answer has its own. Swagger UI sets styles inline; nothing comes from elsewhere.
 CONTENT_POLICY = (
@@ -60,9 +62,7 @@ HEADERS = (
 )
 
 _TEMPLATES = tuple(
-    (re.compile(re.sub(r"{\w+}", "[^/]+", path)), role)
-    for path, role in ACCESS.items()
-    if "{" in path
+    (re.compile(re.sub(r"{\w+}", "[^/]+", path)), path) for path in ACCESS if "{" in path
 )
 
 
@@ -117,15 +117,18 @@ class Guard:
 
     def _admit(self, scope: Scope) -> None:
         """Let the request in and note whose key it came with, or raise ProblemError."""
-        keys, is_public, role = self._worker.keys, *_role(scope["path"])
+        keys = self._worker.keys
+        scope[ROUTE] = route = _template(scope["path"])
+        role = ACCESS.get(route)
         if keys.is_empty:
             _check_loopback(scope)
-        if is_public:
+        if route and role is None:
             return
         if not keys.is_known:
             raise unavailable("the service is starting, or the ledger is out of reach; try again")
         if not keys.is_empty or role in OWN_KEYS:
             scope[CALLER] = key = self._authenticate(scope, role)
+            note(scope, key=key.id)
             self._take_token(key)
         if role != "monitor" and self._under_way >= self._worker.settings.serving.most_requests:
             raise unavailable("too many requests at once; try again", kind="overload")
@@ -165,15 +168,11 @@ class Guard:
         bucket.tokens -= 1
 
 
-def _role(path: str) -> tuple[bool, Role | None]:
-    """Whether a path is public, and the role that it wants otherwise; any key for unknown ones."""
+def _template(path: str) -> str:
+    """The route that a path belongs to; empty: there is none."""
     if path in ACCESS:
-        role = ACCESS[path]
-        return role is None, role
-    for template, role in _TEMPLATES:
-        if template.fullmatch(path):
-            return role is None, role
-    return False, None
+        return path
+    return next((route for template, route in _TEMPLATES if template.fullmatch(path)), "")
 
 
 def _token(scope: Scope) -> str:

@@ -4,10 +4,12 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.guard import ROUTE
 from services.logs import log_request
 from services.worker import Worker
 
 LEFT = 499  # the client did not wait for its answer
+UNKNOWN = "other"
 
 
 class Observed:
@@ -33,7 +35,7 @@ class Observed:
         try:
             await self._app(scope, receive, note_status)
         finally:
-            route = getattr(scope.get("route"), "path", "other")
+            route = scope.get(ROUTE) or UNKNOWN
             seconds = perf_counter() - started
             self._worker.telemetry.requested(route, scope["method"], status, seconds)
             log_request(scope, route, status, seconds)

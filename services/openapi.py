@@ -96,12 +96,6 @@ def _applications(reader: ApplicationReader | None, schemas: Json, most_rows: in
     example = application.pop("example")
     asked = {**application, "title": "ApplicationAsked", "example": example}
     asked["properties"] = {**application["properties"], "explain": EXPLAIN}
-    features = {
-        "type": "object",
-        "properties": {"features": application["properties"]["features"]},
-        "required": ["features"],
-        "additionalProperties": False,
-    }
     return {
         "Application": {**application, "example": example},
         "ApplicationAsked": asked,
@@ -121,7 +115,10 @@ def _applications(reader: ApplicationReader | None, schemas: Json, most_rows: in
             "additionalProperties": False,
             "example": {"applications": [example, example]},
         },
-        "ExplainAsked": {"anyOf": [features, reference("ExplainStored")], "example": example},
+        "ExplainAsked": {
+            "anyOf": [reference("Application"), reference("ExplainStored")],
+            "example": example,
+        },
     }
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from importlib.metadata import version
 from typing import Any
 from uuid import UUID
@@ -10,10 +9,9 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from credit.features import Applications, from_many
 from credit.package import VERSION_DIGITS, Package, PackageError
-from credit.spec import Schema
 from credit.underwriting import Ask, Judgement, Underwriter
+from services.application import stored_applications
 from services.deciding import judged
 from services.ledger.chain import payload_hash
 from services.ledger.decisions import StoredDecision
@@ -67,7 +65,7 @@ class Verifier:
         self, cases: Sequence[tuple[StoredDecision, Payload]], ask: Ask
     ) -> Iterator[Verified]:
         try:
-            applications = _applications([case.fields for _, case in cases], self._schema)
+            applications = stored_applications([case.fields for _, case in cases], self._schema)
             judgements = self._underwriter.judge(applications, ask)
         except (TypeError, ValueError) as error:
             if len(cases) == 1:
@@ -169,17 +167,6 @@ def _plain(values: Mapping[str, object]) -> dict[str, Any]:
     """As it comes back from JSON."""
     plain: dict[str, Any] = orjson.loads(orjson.dumps(values))
     return plain
-
-
-def _applications(fields: Sequence[Mapping[str, Any]], schema: Schema) -> Applications:
-    """Raw fields from JSON, which has no type for a date."""
-    dates = [name for name, column in schema.columns.items() if column.type == "date"]
-    days = [{name: _day(row.get(name)) for name in dates} for row in fields]
-    return from_many([{**row, **day} for row, day in zip(fields, days, strict=True)], schema)
-
-
-def _day(value: str | None) -> date | None:
-    return None if value is None else date.fromisoformat(value)
 
 
 def _without_package(stored: StoredDecision, error: PackageError) -> Verified:

@@ -1,7 +1,6 @@
 """What a worker works with: opened at its start, shared by its routes, and kept up to date."""
 
 import asyncio
-import logging
 from contextlib import suppress
 from datetime import timedelta
 from typing import cast
@@ -23,8 +22,6 @@ from services.telemetry import Telemetry
 
 WATCH_SECONDS = 2
 
-_log = logging.getLogger(__name__)
-
 
 class Worker:
     """One process of the service. Making one reads nothing; `open` does."""
@@ -40,7 +37,6 @@ class Worker:
     def __init__(self) -> None:
         self.current = CurrentModel()
         self.keys = KeyRing()
-        self.ledger_problem = ""
 
     def open(self) -> None:
         """Connect, and load what serves.
@@ -69,29 +65,18 @@ class Worker:
     def refresh(self) -> None:
         """Follow the ledger: its keys and its newest deployment."""
         self.current.refresh()
-        try:
+        with suppress(LedgerError):  # what cannot be read stays as it is, and `problem` says so
             self.keys.refresh(self.ledger)
-        except LedgerError as error:
-            self.ledger_fails(error)
-        else:
-            self.ledger_problem = ""
         identity = self.current.model.identity if self.current.model else None
         self.telemetry.watch(identity, self.journal.depth)
-
-    def ledger_fails(self, error: Exception) -> None:
-        """Note that the ledger does not work; the next look at it that succeeds ends that."""
-        if not self.ledger_problem:
-            _log.error("%s", error)
-        self.ledger_problem = str(error)
 
     def not_stored(self, error: Exception) -> ProblemError:
         """What a request is answered whose decision could not be stored."""
         if isinstance(error, JournalFullError):
             return unavailable(f"{error}; send it again in a moment", kind="overload")
-        self.ledger_fails(error)
         return unavailable(
-            "the ledger does not answer, so nothing is decided; send it again in a moment with "
-            "the same application_id or Idempotency-Key",
+            "the ledger does not answer; send it again in a moment, with the same application_id "
+            "or Idempotency-Key",
             kind="ledger",
         )
 
@@ -118,7 +103,9 @@ class Worker:
         """Why it can decide on nothing; empty: it can."""
         if self.current.model is None:
             return self.current.problem
-        return self.ledger_problem
+        if self.current.is_in_touch and self.journal.is_working:
+            return ""
+        return "the ledger is out of reach; the log says why"
 
     @property
     def model(self) -> ServedModel:

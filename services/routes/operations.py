@@ -11,6 +11,7 @@ from starlette.routing import Match, Route
 from services import contract
 from services.bodies import answer
 from services.problems import ProblemError, unavailable
+from services.reported import Reported
 from services.routes.documented import GUARDED, problems
 from services.telemetry import METHODS
 from services.worker import worker_of
@@ -73,7 +74,9 @@ async def health(request: Request) -> Response:
 )
 def metrics(request: Request) -> Response:
     """Prometheus metrics of all workers; read in a thread, for there may be many files."""
-    return Response(worker_of(request).telemetry.render(), media_type=CONTENT_TYPE_LATEST)
+    worker = worker_of(request)
+    reported = Reported(worker.ledger, worker.settings.dataset)
+    return Response(worker.telemetry.render() + reported.render(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/docs", include_in_schema=False)

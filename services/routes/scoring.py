@@ -14,10 +14,10 @@ from fastapi.responses import Response
 from credit.package import PackageError
 from services.application import Application
 from services.bodies import LARGEST_BODY, answer, checked, read_json
-from services.claims import body_hash, claim
 from services.contract import Batch, Explained, ExplainStored, Prediction
 from services.deciding import Decided
 from services.guard import caller
+from services.idempotency import body_hash, claim
 from services.ledger import LedgerError
 from services.ledger.decisions import StoredDecision, find_decision
 from services.ledger.journal import JournalFullError

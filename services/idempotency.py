@@ -9,7 +9,7 @@ def claim(*parts: str) -> str:
     """The hash under which a decision is found again: of a kind, whose it is, and a word.
 
     >>> claim("application", "taiwan", "A-1")[:12]
-    '5b1f'
+    'ba171f843050'
     """
     return hashlib.sha256(":".join(parts).encode()).hexdigest()
 

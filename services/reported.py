@@ -1,0 +1,65 @@
+"""Gauges of what monitoring reported last; absent, never 0, before it did."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from services.ledger import Ledger, LedgerError
+from services.ledger.reports import newest_drift_report, newest_performance_report
+
+
+class Reported(Collector):
+    """Reads the newest reports of a data set whenever metrics are rendered."""
+
+    def __init__(self, ledger: Ledger, dataset: str):
+        self._ledger = ledger
+        self._dataset = dataset
+
+    def collect(self) -> Iterator[Metric]:
+        """What there is; nothing while the ledger cannot be read."""
+        try:
+            found = [*self._drift(), *self._performance()]
+        except LedgerError:
+            return
+        yield from found
+
+    def render(self) -> bytes:
+        """In Prometheus's text format."""
+        registry = CollectorRegistry()
+        registry.register(self)
+        return generate_latest(registry)
+
+    def _drift(self) -> Iterator[Metric]:
+        report = newest_drift_report(self._ledger, self._dataset)
+        if report is None:
+            return
+        yield _gauge("drift_score", "Drift of the newest window, from 0 to 1.", report.score)
+        yield _gauge(
+            "drifted_features_count",
+            "Features that drifted in the newest window.",
+            report.drifted_features,
+        )
+
+    def _performance(self) -> Iterator[Metric]:
+        report = newest_performance_report(self._ledger, self._dataset)
+        if report is None:
+            return
+        family = self._family(report.digest)
+        for name, text, value in (
+            ("model_accuracy", "Accuracy on matured outcomes.", report.accuracy),
+            ("model_auc", "Area under the ROC curve on matured outcomes.", report.auc),
+        ):
+            if value is not None:
+                gauge = GaugeMetricFamily(name, text, labels=["model_type"])
+                gauge.add_metric([family], value)
+                yield gauge
+
+    def _family(self, digest: str) -> str:
+        history = self._ledger.history(self._dataset)
+        return next((row.family for row in history if row.digest == digest), "unknown")
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
