@@ -68,10 +68,14 @@ class Field {
     return typeof value === "number" ? NUMBERS.format(value) : text;
   }
 
-  // The unit, where one of the values is a number and no special code.
-  unitOf(...values) {
-    const isPlain = values.some((value) => this.words(value) === NUMBERS.format(value));
-    return this.unit && isPlain ? ` (${this.unit})` : "";
+  // Two values in words, with the unit once: "1 instead of 2 (months)".
+  compare(first, word, second) {
+    const unit = this.unit && ` (${this.unit})`;
+    const [isPlain, alsoPlain] = [first, second].map(
+      (value) => typeof value === "number" && this.words(value) === NUMBERS.format(value),
+    );
+    const [before, after] = [isPlain && !alsoPlain ? unit : "", alsoPlain ? unit : ""];
+    return `${this.words(first)}${before} ${word} ${this.words(second)}${after}`;
   }
 
   get isList() {
@@ -337,8 +341,7 @@ function reasons(answer) {
 function change({ field: name, now, then }) {
   const field = fields.get(name);
   if (!field) return `${facts.names[name] || name} were ${then} instead of ${now}`;
-  const unit = field.unitOf(now, then);
-  return `“${field.title}” were ${field.words(then)} instead of ${field.words(now)}${unit}`;
+  return `“${field.title}” were ${field.compare(then, "instead of", now)}`;
 }
 
 function recourse(answer) {
@@ -417,9 +420,8 @@ function comparison(answer) {
   ];
   const changed = [...fields.values()].filter((field) => state.fields[field.name] !== field.value);
   const list = changed.map((field) => {
-    const [was, is] = [state.fields[field.name], field.value];
-    const text = `${field.title}: ${field.words(was)} → ${field.words(is)}${field.unitOf(was, is)}`;
-    return element("li", {}, text);
+    const moved = field.compare(state.fields[field.name], "→", field.value);
+    return element("li", {}, `${field.title}: ${moved}`);
   });
   const table = element(
     "table",
