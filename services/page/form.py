@@ -1,5 +1,6 @@
 """The form of one application: what the page shows of a schema, in its words."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -72,12 +73,26 @@ def groups(schema: Schema) -> tuple[Group, ...]:
 
 
 def title(name: str, description: str = "") -> str:
-    """What people call a column.
+    """What people call a column: the beginning of its description, or else its name.
 
-    >>> title("bureau_score"), title("term", "Term of the loan.")
+    >>> title("bureau_score"), title("term", "Term of the loan; 60 was first offered in 2010.")
     ('Bureau score', 'Term of the loan')
     """
-    words = description.strip().rstrip(".") or name.replace("_", " ").replace("-", " ")
+    beginning, _ = _parted(description)
+    return _capital(beginning or name.replace("_", " ").replace("-", " "))
+
+
+def _parted(description: str) -> tuple[str, str]:
+    """What a description says first, and what it adds.
+
+    >>> _parted("Time at the address: 1 is below 1 year, 2 is more. As corrected.")
+    ('Time at the address', '1 is below 1 year, 2 is more. As corrected')
+    """
+    beginning, *rest = re.split(r"[;:.]\s+", description.strip().rstrip("."), maxsplit=1)
+    return beginning, rest[0] if rest else ""
+
+
+def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
@@ -152,19 +167,20 @@ def _without_linking_words(common: str) -> str:
 def _field(name: str, column: Column, number: int, prefix: str = "") -> Field:
     full = title(name, column.description)
     label = full.removeprefix(prefix).strip()
+    note = _capital(_parted(column.description)[1])
     choices = _choices(column)
     control = _control(column, choices)
     first, last = (_day(bound) for bound in column.range)
     return Field(
         key=f"field-{number}",
         name=name,
-        label=label[:1].upper() + label[1:],
+        label=_capital(label),
         title=full,
         control=control,
         is_number=column.type in ("number", "integer"),
         is_required=not column.missing_allowed,
         unit=column.unit if column.is_number else "",
-        hint="" if prefix else _allowed(column),
+        hint=". ".join(part for part in (note, "" if prefix else _allowed(column)) if part),
         first=first,
         last=last,
         choices=choices,
@@ -201,8 +217,7 @@ def _codes(column: Column) -> tuple[Choice, ...]:
 
 def _hint(column: Column) -> str:
     """Unit and range of fields that share both."""
-    words = ", ".join(part for part in (column.unit, _allowed(column)) if part)
-    return words[:1].upper() + words[1:]
+    return _capital(", ".join(part for part in (column.unit, _allowed(column)) if part))
 
 
 def _allowed(column: Column) -> str:
@@ -212,7 +227,10 @@ def _allowed(column: Column) -> str:
         return ""
     if low and high:
         return f"{low} to {high}"
-    return f"At least {low}" if low else f"At most {high}"
+    is_date = column.type == "date"
+    if low:
+        return f"{'From' if is_date else 'At least'} {low}"
+    return f"{'Until' if is_date else 'At most'} {high}"
 
 
 def _shown(bound: float | date | None) -> str:

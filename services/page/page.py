@@ -7,6 +7,7 @@ from pathlib import Path
 
 from credit.policy import Policy
 from credit.spec import Schema
+from services.deciding import REFERRED
 from services.model import ServedModel
 from services.page.form import groups, title
 from services.page.scale import scale
@@ -43,7 +44,12 @@ def render_page(schema: Schema, policy: Policy, identity: dict[str, str]) -> str
         description=schema.description,
         model=identity,
         groups=groups(schema),
-        facts={"digest": identity["digest"], "scale": asdict(scale(policy)), "names": names},
+        facts={
+            "digest": identity["digest"],
+            "scale": asdict(scale(policy)),
+            "names": names,
+            "referred": REFERRED.text,
+        },
         file_url=_file_url,
     )
 

@@ -74,6 +74,17 @@ def test_the_fields_of_a_spec_stand_in_groups_of_neighbours_that_are_alike():
     ]
 
 
+def test_what_a_description_adds_is_a_hint():
+    asked = {f.name: f for g in groups(spec("german-credit")) for f in g.fields}
+    home = asked["present_residence_since"]
+    assert home.label == home.title == "Time at the present address"
+    assert home.hint == (
+        "1 is below 1 year, 2 is 1 to below 4, 3 is 4 to below 7, 4 is 7 years or more. 1 to 4"
+    )
+    opened = next(f for g in groups(tiny.SCHEMA) for f in g.fields if f.name == "applied")
+    assert opened.hint == "2000-01-01 to 2030-12-31"
+
+
 @pytest.mark.parametrize("name", ["taiwan-default", "german-credit", "lendingclub-2007-2011"])
 def test_every_field_is_asked_once_and_nothing_else(name):
     schema = spec(name)

@@ -172,7 +172,7 @@ def test_a_decline_comes_with_score_reasons_and_what_would_change_it(visit, serv
     assert page.url == f"{service.url}/"
 
 
-def test_an_approval_gives_no_reasons_and_a_review_says_that_a_person_decides(visit, service):
+def test_an_approval_has_no_notice_and_a_review_says_that_a_person_decides(visit, service):
     page = visit(service.url)
     decide(page, APPROVED)
     expect(page.locator(".verdict")).to_contain_text("Approve")

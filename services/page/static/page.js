@@ -112,6 +112,8 @@ const fields = new Map(
   }),
 );
 
+const applicationNumber = new Field(id("application-id").closest(".field"));
+
 function features() {
   const given = {};
   for (const field of fields.values()) {
@@ -194,8 +196,7 @@ id("key-forget").addEventListener("click", () => {
 function clearProblem() {
   id("problem").hidden = true;
   id("problem").replaceChildren();
-  for (const field of fields.values()) field.complain("");
-  id("application-id-error").textContent = "";
+  for (const field of [...fields.values(), applicationNumber]) field.complain("");
 }
 
 function complaint(field, problem) {
@@ -212,7 +213,8 @@ function showProblem(refused, isFocused = true) {
     return showKey(true, key() ? refused.message : "This service asks for an API key.");
   }
   const wrong = refused.errors.map((problem) => {
-    const field = fields.get(problem.field);
+    const isNumber = problem.field === "application_id";
+    const field = fields.get(problem.field) || (isNumber && applicationNumber);
     if (!field) return element("li", {}, `${problem.field}: expected ${problem.expected}; got ${problem.got}`);
     field.complain(complaint(field, problem));
     const link = element("a", { href: `#${field.control.id}` }, field.title);
@@ -345,7 +347,9 @@ function change({ field: name, now, then }) {
 }
 
 function recourse(answer) {
-  if (answer.decision === "approve" || answer.recourse === undefined) return [];
+  // While all applications go to a person, no change would have one approved.
+  const isReferred = answer.reasons.some((reason) => reason.text === facts.referred);
+  if (answer.decision === "approve" || isReferred || !answer.explanation) return [];
   const changes = answer.recourse ? answer.recourse.changes.map(change) : [];
   const text = changes.length
     ? `If ${changes.join(" and ")}, it would be approved.`
@@ -484,8 +488,7 @@ form.addEventListener("submit", (event) => {
   busy(async () => {
     const given = features();
     const request = { features: given, explain: true };
-    const number = id("application-id").value.trim();
-    if (number) request.application_id = number;
+    if (applicationNumber.value) request.application_id = applicationNumber.value;
     const answer = await ask("api/predict", request);
     clearProblem();
     state.decision = answer;
