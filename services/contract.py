@@ -103,6 +103,18 @@ class Prediction(Decided):
     )
 
 
+class WhatIf(BaseModel):
+    """What an application would be answered now; no decision, so it has no id."""
+
+    decision: Decision
+    score: int
+    probability_of_default: float = Field(ge=0, le=1)
+    reasons: list[GivenReason]
+    model: Model
+    explanation: Explanation
+    recourse: Recourse | None
+
+
 class FieldProblem(BaseModel):
     """One bad field."""
 

@@ -21,6 +21,8 @@ from services.model import CurrentModel, ServedModel
 
 Json = dict[str, Any]
 
+CONSIDERED = ("decision", "score", "probability_of_default", "reasons", "model")
+
 REFERRED = GivenReason(text="At present all applications are decided on by a person")
 
 
@@ -91,6 +93,12 @@ class Desk:
                 await asyncio.to_thread(self._current.refresh_referral)
             open_rows = stale
         return [decided[row] for row in range(len(applications))]
+
+    def consider(self, model: ServedModel, application: Application) -> Json:
+        """What an application would be answered now, without an id: nothing is stored."""
+        (judgement,) = model.underwriter.judge(_raw_fields([application], model), "all")
+        answer = _answer(application, judgement, model, self._current.referral)
+        return {name: answer[name] for name in CONSIDERED}
 
     def _draft(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 from configs.settings import Settings
 from credit.features import Applications
 from credit.package import PackageError
+from credit.policy import Policy
 from credit.recourse import Recourse
 from credit.spec import Schema
 from credit.underwriting import Underwriter
@@ -46,6 +47,10 @@ class Explainer:
         """
         async with self._turn:
             return await asyncio.to_thread(self._explain, digest, fields)
+
+    def policy(self, digest: str) -> Policy:
+        """The policy of the package that decided; raises PackageError where it is gone."""
+        return self._underwriter(digest).policy
 
     def _explain(self, digest: str, fields: Mapping[str, object]) -> Json:
         underwriter = self._underwriter(digest)

@@ -20,28 +20,30 @@ from services.logs import note
 from services.problems import ProblemError, unavailable
 from services.worker import Worker
 
-# The role that each route wants; None: the public ones. Other paths want a key of any role.
-ACCESS: Mapping[str, Role | None] = {
-    "/": None,
-    "/livez": None,
-    "/healthz": None,
-    "/readyz": None,
-    "/health": None,
-    "/openapi.json": None,
-    "/docs": None,
-    "/docs/{file}": None,
-    "/page/{file}": None,
-    "/metrics": "monitor",
-    "/api/predict": "score",
-    "/api/predict/batch": "score",
-    "/api/explain": "score",
-    "/api/outcomes": "outcome",
-    "/api/reviews": "review",
-    "/api/decisions/{decision_id}": "monitor",
-    "/api/decisions/{decision_id}/protected": "fairness",
-    "/api/model": "monitor",
-    "/api/model/history": "monitor",
-    "/api/promotions/{promotion_id}": "approve",
+# The roles of which each route wants one; the public ones want none. Other paths want any key.
+ACCESS: Mapping[str, tuple[Role, ...]] = {
+    "/": (),
+    "/livez": (),
+    "/healthz": (),
+    "/readyz": (),
+    "/health": (),
+    "/openapi.json": (),
+    "/docs": (),
+    "/docs/{file}": (),
+    "/page/{file}": (),
+    "/metrics": ("monitor",),
+    "/api/predict": ("score",),
+    "/api/predict/batch": ("score",),
+    "/api/what-if": ("monitor",),
+    "/api/explain": ("score",),
+    "/api/outcomes": ("outcome",),
+    "/api/reviews": ("review",),
+    "/api/decisions/{decision_id}": ("monitor",),
+    "/api/decisions/{decision_id}/notice": ("score", "review"),
+    "/api/decisions/{decision_id}/protected": ("fairness",),
+    "/api/model": ("monitor",),
+    "/api/model/history": ("monitor",),
+    "/api/promotions/{promotion_id}": ("approve",),
 }
 BURST_SECONDS = 2
 CALLER = "creditloop.key"
@@ -119,34 +121,37 @@ class Guard:
         """Let the request in and note whose key it came with, or raise ProblemError."""
         keys = self._worker.keys
         scope[ROUTE] = route = _template(scope["path"])
-        role = ACCESS.get(route)
+        roles = ACCESS.get(route, ())
         if keys.is_empty:
             _check_loopback(scope)
-        if route and role is None:
+        if route and not roles:
             return
         if not keys.is_known:
             raise unavailable("the service is starting, or the ledger is out of reach; try again")
-        if not keys.is_empty or role in OWN_KEYS:
-            scope[CALLER] = key = self._authenticate(scope, role)
+        if not keys.is_empty or OWN_KEYS.intersection(roles):
+            scope[CALLER] = key = self._authenticate(scope, roles)
             note(scope, key=key.id)
             self._take_token(key)
-        if role != "monitor" and self._under_way >= self._worker.settings.serving.most_requests:
+        if roles != ("monitor",) and self._under_way >= self._worker.settings.serving.most_requests:
             raise unavailable("too many requests at once; try again", kind="overload")
 
-    def _authenticate(self, scope: Scope, role: Role | None) -> ApiKey:
+    def _authenticate(self, scope: Scope, roles: tuple[Role, ...]) -> ApiKey:
         key = self._worker.keys.find(_token(scope))
         if key is None:
             raise ProblemError(
                 HTTPStatus.UNAUTHORIZED,
                 "send a key as `Authorization: Bearer cl_...` or `X-API-Key: cl_...`; "
-                f"`creditloop keys create --role {role or 'score'}` makes one",
+                f"`creditloop keys create --role {roles[0] if roles else 'score'}` makes one",
                 headers={"WWW-Authenticate": 'Bearer realm="creditloop"'},
             )
-        if role and not key.may(role):
+        if roles and not any(key.may(role) for role in roles):
             raise ProblemError(
                 HTTPStatus.FORBIDDEN,
-                f"key {key.id} may {', '.join(key.roles)}, but this needs {role}",
-                headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{role}"'},
+                f"key {key.id} may {', '.join(key.roles)}, but this needs {' or '.join(roles)}",
+                headers={
+                    "WWW-Authenticate": 'Bearer error="insufficient_scope", '
+                    f'scope="{" ".join(roles)}"'
+                },
             )
         return key
 

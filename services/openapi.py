@@ -25,6 +25,7 @@ BODIES: tuple[type[BaseModel], ...] = (
 )
 TAGS = (
     ("scoring", "Decisions on applications, and why they are as they are."),
+    ("people", "What people ask beside a decision: what if, and the notice of a decline."),
     ("records", "Stored decisions, and what was added to them."),
     ("models", "Which model serves, which ever did, and a person's word on the next one."),
     ("operations", "What operators and machines ask."),
@@ -77,13 +78,14 @@ def document(app: FastAPI, model: ServedModel | None, most_rows: int) -> Json:
 
 
 def _secure(operation: Json, path: str) -> None:
-    role = ACCESS[path]
-    if role is None:
+    roles = ACCESS[path]
+    if not roles:
         operation["security"] = []
         return
     # The empty one: while nobody has a key, none is needed.
     operation["security"] = [{"bearer": []}, {"header": []}, {}]
-    operation["description"] = f"{operation.get('description', '')}\n\nRole: `{role}`."
+    wanted = " or ".join(f"`{role}`" for role in roles)
+    operation["description"] = f"{operation.get('description', '')}\n\nRole: {wanted}."
 
 
 def _applications(reader: ApplicationReader | None, schemas: Json, most_rows: int) -> Json:
