@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from configs.settings import Settings, SettingsError, load_settings
+from configs.settings import Settings, load_settings
 from credit.features import from_fields
 from credit.package import VERSION_DIGITS, Package, PackageError
 from credit.spec import Schema
 from credit.underwriting import Underwriter
 from services.fetching import fetch_package
-from services.ledger import Deployment, Ledger, LedgerError, open_ledger
+from services.ledger import Deployment, Ledger, open_ledger
 from services.ledger.challengers import Challenger, current_challenger
 from services.ledger.referrals import Referral, current_referral
 from services.packages import read_package
@@ -97,9 +97,9 @@ class CurrentModel:
             self.referral = current_referral(ledger, settings.dataset)
             deployment = ledger.current(settings.dataset)
             challenger = current_challenger(ledger, settings.dataset)
-        except (SettingsError, LedgerError) as error:
+        except Exception as error:  # noqa: BLE001 - a service that looks no more would never know
             self.is_in_touch = False
-            self._report(str(error))
+            self._report(_line(error))
             return
         self.is_in_touch = True
         self._follow_champion(deployment, ledger, settings)

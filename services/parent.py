@@ -5,24 +5,21 @@ import signal
 import threading
 import time
 
-LAUNCHER = "CREDITLOOP_LAUNCHER"
+# Who started the process that supervises the workers, and that process itself.
+LAUNCHER, SUPERVISOR = "CREDITLOOP_LAUNCHER", "CREDITLOOP_SUPERVISOR"
 LOOK_SECONDS = 0.5
 
 
-def end_with(parent: int) -> None:
-    """Send SIGTERM to this process once `parent`, which started it, is gone.
+def end_with(variable: str) -> None:
+    """Send SIGTERM to this process once the parent that a variable names is gone.
 
     A parent that was killed cannot stop its children, and a service that goes on without its
-    supervisor holds the port of the one that is started next.
+    supervisor holds the port of the one that is started next. Without the variable, nobody
+    promised to stop us.
     """
-    threading.Thread(target=_watch, args=(parent,), name="parent", daemon=True).start()
-
-
-def end_with_launcher() -> None:
-    """The same for the process that CREDITLOOP_LAUNCHER names, if that one started us."""
-    launcher = int(os.environ.get(LAUNCHER, "0"))
-    if launcher == os.getppid():
-        end_with(launcher)
+    parent = int(os.environ.get(variable, "0"))
+    if parent:
+        threading.Thread(target=_watch, args=(parent,), name="parent", daemon=True).start()
 
 
 def _watch(parent: int) -> None:

@@ -11,7 +11,7 @@ from services.guard import Guard
 from services.ledger import LedgerError, open_ledger
 from services.logs import write_json_lines
 from services.observed import Observed
-from services.parent import end_with, end_with_launcher
+from services.parent import LAUNCHER, SUPERVISOR, end_with
 from services.worker import Worker
 
 _worker = Worker()
@@ -42,12 +42,13 @@ class CreditScorer:
             if CONFIG_VARIABLE in os.environ:
                 os.environ[CONFIG_VARIABLE] = str(Path(os.environ[CONFIG_VARIABLE]).absolute())
             open_ledger(settings.ledger_uri).close()
-            end_with_launcher()
+            end_with(LAUNCHER)
+            os.environ[SUPERVISOR] = str(os.getpid())
         except (SettingsError, LedgerError) as error:
             raise SystemExit(str(error)) from None
 
     def __init__(self) -> None:
-        end_with(os.getppid())
+        end_with(SUPERVISOR)
         write_json_lines()
 
     def __is_ready__(self) -> bool:
