@@ -27,6 +27,8 @@ MOST_ROWS_A_COMMIT = 2000
 # A request waits at most so long, and the database gets a little less.
 PATIENCE_SECONDS, DATABASE_SECONDS = 10, 8
 PROBE_SECONDS = 1
+# So long the event loop rests for a commit; then it goes on, for the database may hang.
+REST_SECONDS = 0.005
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +75,9 @@ class Journal:
         self._taken_in = self._let_out = 0
         self._tip: Tip | None = None
         self._is_closed = False
+        self._turns: SimpleQueue[None] = SimpleQueue()
+        self._will_hand_over = False
+        self._answered = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -101,6 +106,9 @@ class Journal:
         request = _Waiting(rows, loop, loop.create_future())
         self._taken_in += len(rows)
         self._queue.put(request)
+        if not self._will_hand_over:
+            self._will_hand_over = True
+            loop.call_soon(self._hand_over)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 return await request.done
@@ -109,10 +117,23 @@ class Journal:
                 f"decisions cannot be stored: the database took over {PATIENCE_SECONDS} s"
             ) from None
 
+    def _hand_over(self) -> None:
+        """Give the writer its turn, and rest until it has answered.
+
+        It comes after all that the event loop had before it, so that this shares a commit. Every
+        call of the database gives the interpreter away, and the writer would wait for it again
+        each time while the loop is at work: with the loop at rest a commit is much faster.
+        """
+        self._will_hand_over = False
+        self._answered.clear()
+        self._turns.put(None)
+        self._answered.wait(REST_SECONDS)
+
     def close(self) -> None:
         """Store what waits, and end."""
         self._is_closed = True
         self._queue.put(None)
+        self._turns.put(None)
         self._thread.join()
         self._engine.dispose()
 
@@ -122,7 +143,7 @@ class Journal:
             batch, is_open = self._take()
             if batch:
                 self._store_wanted(batch)
-            elif is_open:
+            elif is_open and not self.is_working:
                 self._probe()
 
     def _take(self) -> tuple[list[_Waiting], bool]:
@@ -134,11 +155,13 @@ class Journal:
         batch: list[_Waiting] = []
         rows = 0
         with suppress(Empty):
-            request = self._queue.get(timeout=None if self.is_working else PROBE_SECONDS)
+            self._turns.get(timeout=None if self.is_working else PROBE_SECONDS)
+            request = self._queue.get_nowait()
             while request is not None:
                 batch.append(request)
                 rows += len(request.rows)
                 if rows >= MOST_ROWS_A_COMMIT:
+                    self._turns.put(None)  # there may be more
                     return batch, True
                 request = self._queue.get_nowait()
             return batch, False
@@ -192,6 +215,7 @@ class Journal:
     def _answer(self, batch: Sequence[_Waiting]) -> None:
         """Wake the requests, with one call into their event loop for all of them."""
         self._let_out += _count(batch)
+        self._answered.set()
         for loop in {request.loop for request in batch}:
             with suppress(RuntimeError):  # the loop has ended, and nobody waits in it
                 loop.call_soon_threadsafe(_wake, batch, loop)
