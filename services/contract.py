@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from credit.policy import Decision
 from credit.underwriting import Explanation
@@ -16,15 +16,24 @@ from services.request_model import WITHOUT_NUL
 LONGEST_REASON = 2000
 MOST_OUTCOMES = 1000
 
+
+def _says_something(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a text that says something")
+    return text
+
+
 Reason = Annotated[
     str,
     Field(
         min_length=1,
         max_length=LONGEST_REASON,
-        pattern=r"^[^\u0000]*[!-~][^\u0000]*$",
+        pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
         description="Why, in words.",
     ),
+    AfterValidator(_says_something),
 ]
+EXAMPLE_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
 class Body(BaseModel):
@@ -165,6 +174,8 @@ class Explained(BaseModel):
 class ExplainStored(Body):
     """A stored decision that is to be explained."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"decision_id": EXAMPLE_ID}})
+
     decision_id: UUID
 
 
@@ -179,6 +190,14 @@ class NewOutcome(Body):
 
 class NewOutcomes(Body):
     """One or many outcomes. A second one of a decision revises the first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "outcomes": [{"decision_id": EXAMPLE_ID, "bad": False, "observed_on": "2026-03-01"}]
+            }
+        }
+    )
 
     outcomes: Annotated[list[NewOutcome], Field(min_length=1, max_length=MOST_OUTCOMES)]
 
@@ -213,6 +232,16 @@ class Outcomes(BaseModel):
 
 class NewReview(Body):
     """What a person decided."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "decision_id": EXAMPLE_ID,
+                "decision": "approve",
+                "reason": "a guarantor signed",
+            }
+        }
+    )
 
     decision_id: UUID
     decision: Literal["approve", "decline"]
@@ -363,6 +392,12 @@ class History(BaseModel):
 
 class PromotionAsked(Body):
     """A person's decision on a waiting promotion."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"decision": "approve", "reason": "the gates and the committee agree"}
+        }
+    )
 
     decision: Literal["approve", "reject"]
     reason: Reason

@@ -3,6 +3,8 @@
 from http import HTTPStatus
 from typing import Any
 
+from fastapi import APIRouter
+
 from services.problems import MEDIA_TYPE
 
 # What the guard answers wherever a key may be needed, and a service that is ill.
@@ -21,6 +23,11 @@ BODY = (
 )
 
 Json = dict[str, Any]
+
+
+def routes(subject: str) -> APIRouter:
+    """A router whose operations are called as their functions are."""
+    return APIRouter(tags=[subject], generate_unique_id_function=lambda route: route.name)
 
 
 def problems(*statuses: HTTPStatus) -> dict[int | str, Json]:
@@ -47,6 +54,21 @@ def reference(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+def links(decision_id: str) -> Json:
+    """Where to go on with a decision; `decision_id` is an expression that finds it."""
+    return {
+        name: {"operationId": name, "parameters": {"decision_id": decision_id}}
+        for name in ("decision", "protected")
+    } | {
+        name: {"operationId": name, "requestBody": {"decision_id": decision_id, **body}}
+        for name, body in _ABOUT_A_DECISION.items()
+    }
+
+
+_ABOUT_A_DECISION: dict[str, Json] = {
+    "explain": {},
+    "reviews": {"decision": "approve", "reason": "two payslips were seen"},
+}
 _RETRY = {
     "Retry-After": {
         "description": "Seconds to wait.",

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
@@ -18,10 +18,10 @@ from services.ledger import ApiKey, Deployment, Promotion
 from services.ledger.challengers import shadow_comparison
 from services.problems import ProblemError, not_found
 from services.promoting import decide, resume_ended, waiting
-from services.routes.documented import BODY, GUARDED, body, problems
+from services.routes.documented import BODY, GUARDED, body, problems, routes
 from services.worker import Worker, worker_of
 
-router = APIRouter(tags=["models"])
+router = routes("models")
 
 
 @router.get("/api/model", response_model=contract.ServedModel, responses=problems(*GUARDED))

@@ -12,11 +12,11 @@ from services import contract
 from services.bodies import answer
 from services.problems import ProblemError, unavailable
 from services.reported import Reported
-from services.routes.documented import GUARDED, problems
+from services.routes.documented import GUARDED, problems, routes
 from services.telemetry import METHODS
 from services.worker import worker_of
 
-router = APIRouter(tags=["operations"])
+router = routes("operations")
 unknown = APIRouter(include_in_schema=False)
 
 SWAGGER_FILES = {

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
@@ -19,10 +19,10 @@ from services.ledger.protected import read_protected
 from services.ledger.reviews import review
 from services.people import user
 from services.problems import not_found
-from services.routes.documented import BODY, GUARDED, body, problems
+from services.routes.documented import BODY, GUARDED, body, problems, routes
 from services.worker import worker_of
 
-router = APIRouter(tags=["records"])
+router = routes("records")
 
 
 @router.post(

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
@@ -24,10 +24,10 @@ from services.ledger.journal import JournalFullError
 from services.logs import note
 from services.model import ServedModel
 from services.problems import FieldProblem, ProblemError, invalid, not_found, shown
-from services.routes.documented import BODY, GUARDED, body, problems
+from services.routes.documented import BODY, GUARDED, body, links, problems, routes
 from services.worker import Worker, worker_of
 
-router = APIRouter(tags=["scoring"])
+router = routes("scoring")
 
 # Between two slices of a batch single requests are answered.
 SLICE = 256
@@ -52,7 +52,10 @@ REPLAYED = {
 @router.post(
     "/api/predict",
     response_model=Prediction,
-    responses={200: {"headers": REPLAYED}, **problems(HTTPStatus.CONFLICT, *BODY, *GUARDED)},
+    responses={
+        200: {"headers": REPLAYED, "links": links("$response.body#/id")},
+        **problems(HTTPStatus.CONFLICT, *BODY, *GUARDED),
+    },
     openapi_extra={"parameters": [IDEMPOTENCY_KEY], **body("ApplicationAsked")},
 )
 async def predict(request: Request) -> Response:
@@ -89,6 +92,7 @@ async def predict_batch(request: Request) -> Response:
     """Decide on many applications; each succeeds or fails on its own."""
     worker = worker_of(request)
     model, most = worker.model, worker.settings.serving.most_rows
+    _idempotency_key(request)  # one that is wrong is so whatever the rows are
     rows = _rows(await read_json(request, LARGEST_BODY + most * BYTES_A_ROW), most)
     answers: list[dict[str, Any]] = []
     for start in range(0, len(rows), SLICE):
@@ -139,26 +143,28 @@ def _claimed(
     row: int | None = None,
 ) -> Application:
     """The application with what makes it the same as an earlier one, if anything does."""
-    words = request.headers.get("idempotency-key")
+    words = _idempotency_key(request)
     if words is None and application.application_id is None:
         return application
     claims = []
     if application.application_id is not None:
         claims.append(claim("application", model.identity["dataset"], application.application_id))
     if words is not None:
-        claims.append(claim(*_of_key(words, request, row)))
+        key = caller(request)
+        owner = key.id if key else ""
+        parts = ("key", owner) if row is None else ("row", owner, str(row))
+        claims.append(claim(*parts, words))
     return replace(application, claims=tuple(claims), body_hash=body_hash(content))
 
 
-def _of_key(words: str, request: Request, row: int | None) -> tuple[str, ...]:
-    if not 1 <= len(words) <= LONGEST_KEY:
+def _idempotency_key(request: Request) -> str | None:
+    words = request.headers.get("idempotency-key")
+    if words is not None and not 1 <= len(words) <= LONGEST_KEY:
         raise ProblemError(
             HTTPStatus.BAD_REQUEST,
             f"Idempotency-Key has {len(words)} characters, expected 1 to {LONGEST_KEY}",
         )
-    key = caller(request)
-    owner = key.id if key else ""
-    return ("key", owner, words) if row is None else ("row", owner, str(row), words)
+    return words
 
 
 def _conflict(decided: Decided) -> ProblemError:

@@ -198,6 +198,7 @@ def test_a_review_is_kept_with_its_person_and_reason(http):
     assert_problem(http.post("/api/reviews", json={**asked, "decision_id": NOBODY}), 404)
     for name, wrong in (
         ("reason", " "),
+        ("reason", "\x1c"),
         ("reason", "a\0b"),
         ("decision", "review"),
         ("decision_id", 7),
