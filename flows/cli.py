@@ -211,6 +211,94 @@ def shadow(
     run(dataset, digest, stop, why, json)
 
 
+@app.command()
+def verify(
+    decision: Annotated[
+        str | None, typer.Argument(metavar="ID", help="A decision's id, to recompute that one.")
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Recompute N decisions drawn at random.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Draw the same sample again; default: another.")
+    ] = None,
+    all_decisions: Annotated[bool, typer.Option("--all", help="Recompute all decisions.")] = False,
+    chain: Annotated[
+        bool, typer.Option("--chain", help="Look for changed and removed decisions instead.")
+    ] = False,
+    dataset: Annotated[
+        str | None, typer.Option(help="A data set's name; default: all. Chains have all.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Recompute stored decisions with their packages, or verify the ledger's chains and anchors.
+
+    Probability, score, decision and reasons must come out exactly as they are stored. Exits with
+    1 when one does not or cannot be recomputed, or when a chain is not intact.
+    """
+    from flows.commands.verify import run
+
+    run(decision, sample, seed, all_decisions, chain, dataset, json)
+
+
+@app.command()
+def anchor(json: Json = False) -> None:
+    """Write where the ledger's chains stand to a new file outside of it, for `verify --chain`."""
+    from flows.commands.anchor import run
+
+    run(json)
+
+
+@app.command()
+def purge(
+    months: Annotated[
+        int, typer.Option(min=1, help="Erase what is about persons in older decisions.")
+    ] = 25,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Erase fields, application ids and protected attributes of old decisions for good.
+
+    What was decided, when and by which model stays, and so do the hashes. Legal holds are passed
+    by. A purge that was interrupted is gone on with by the next one.
+    """
+    from flows.commands.purge import run
+
+    run(months, dry_run, yes, json)
+
+
+@app.command()
+def hold(
+    decision: Annotated[str, typer.Argument(metavar="ID", help="A decision's id.")],
+    why: Annotated[str, typer.Option(help="The reason, for the record.")],
+    lift: Annotated[bool, typer.Option("--lift", help="End the hold instead.")] = False,
+    json: Json = False,
+) -> None:
+    """Keep a decision from being purged, for a dispute or an examination, or let it go again."""
+    from flows.commands.hold import run
+
+    run(decision, why, lift, json)
+
+
+@app.command("refer-all")
+def refer_all(
+    switch: Annotated[
+        str | None, typer.Argument(metavar="[on|off]", help="Default: show the switch.")
+    ] = None,
+    why: Annotated[str | None, typer.Option(help="The reason; a change needs one.")] = None,
+    dataset: Dataset = None,
+    json: Json = False,
+) -> None:
+    """Send every application to a person, at once, or let the model decide again.
+
+    No decision that is stored after `on` was made without it.
+    """
+    from flows.commands.refer_all import run
+
+    run(switch, why, dataset, json)
+
+
 keys = typer.Typer(
     help="API keys of people and jobs. From the first admin key on, only admins make and end them.",
     no_args_is_help=True,

@@ -9,12 +9,18 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from configs.settings import Settings
 from credit.package import VERSION_DIGITS, Package, PackageError
 from credit.underwriting import Ask, Judgement, Underwriter
 from services.application import stored_applications
 from services.deciding import judged
+from services.fetching import fetch_package
+from services.ledger import Ledger
 from services.ledger.chain import payload_hash
 from services.ledger.decisions import StoredDecision
+from services.ledger.locations import package_uris
+from services.model import EMBEDDED
+from services.packages import read_package
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,29 @@ def verify_decision(stored: StoredDecision, package: Package) -> list[str]:
     """
     (verified,) = Verifier(package).verify([stored])
     return list(verified.differences)
+
+
+def package_finder(settings: Settings, ledger: Ledger) -> Callable[[str], Package]:
+    """What finds any package by its digest: a kept one, else the one that the ledger locates.
+
+    It raises PackageError where there is none or it is damaged.
+    """
+
+    def find(digest: str) -> Package:
+        kept = settings.packages / digest
+        if kept.is_dir():
+            return read_package(kept, digest)
+        uris = package_uris(ledger, digest)
+        if not uris and EMBEDDED.is_dir():
+            return read_package(EMBEDDED, digest)
+        if not uris:
+            raise PackageError(
+                f"package {digest[:VERSION_DIGITS]} is not under {settings.packages} and was never "
+                "deployed from elsewhere; bring it back there"
+            )
+        return fetch_package(settings.home, uris[0], digest)
+
+    return find
 
 
 def _read(stored: StoredDecision) -> Payload | Verified:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
 
 from credit.policy import Decision
 from services.ledger.database import A_STATEMENT, chunks
@@ -83,6 +83,13 @@ def find_decision(ledger: Ledger, decision_id: UUID) -> StoredDecision | None:
     with ledger.reading() as connection:
         row = connection.execute(_of(decision_id)).mappings().first()
     return StoredDecision(**row) if row else None
+
+
+def count_decisions(ledger: Ledger, dataset: str | None = None) -> int:
+    """How many decisions there are; raises LedgerError when the ledger cannot be read."""
+    with ledger.reading() as connection:
+        query = _of_dataset(select(func.count()).select_from(decisions), dataset)
+        return int(connection.scalar(query))
 
 
 def read_decisions(ledger: Ledger, dataset: str | None = None) -> Iterator[list[StoredDecision]]:
