@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from credit.package import Contents, Package, PackageError, Provenance
-from services.deciding import Application, Desk
+from services.deciding import Desk
 from services.ledger import Ledger, open_ledger
 from services.ledger.chain import payload_hash
 from services.ledger.decisions import (
@@ -48,7 +48,7 @@ def ask(ledger: Ledger, package: Package, applications, how="not approved", is_o
     model, current = ServedModel(package), CurrentModel()
     if is_on:
         current.referral = refer_all(ledger, DATASET, True, "ana", "drift")
-    asked = [Application(model.reader.read({"features": each})[0]) for each in applications]
+    asked = [model.reader.read({"features": each}) for each in applications]
     with closing(Journal(ledger.engine, 1000)) as journal:
         desk = Desk(current, ledger, journal, timedelta(hours=1), lambda rows: None)
         decided = asyncio.run(desk.decide(model, asked, how))
