@@ -1,5 +1,7 @@
 """The adverse-action notice."""
 
+import re
+import textwrap
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -7,10 +9,11 @@ from uuid import UUID
 
 import orjson
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.settings import Lender
+from configs.settings import ROOT, Lender, load_settings
 from services.deciding import REFERRED
 from services.ledger.decision_history import DecisionHistory
 from services.ledger.decisions import StoredDecision
@@ -204,3 +207,11 @@ def test_nothing_becomes_markup(reason, reference, name, address):
 
 def test_a_lender_that_said_nothing_yet_is_seen_to_have_said_nothing():
     assert "[Name of the lender]" in read(history(), Lender()).texts
+
+
+def test_the_docs_show_settings_that_exist():
+    page = (ROOT / "docs" / "serving.md").read_text()
+    block = textwrap.dedent(re.search(r"(?m)(^    lender:\n(?:^      .+\n)+)", page)[1])
+    given = yaml.safe_load(block)["lender"]
+    assert set(given) == set(Lender.model_fields)
+    assert Lender(**given) == load_settings(lender=given).lender

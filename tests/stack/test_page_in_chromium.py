@@ -419,6 +419,30 @@ def test_paper_shows_the_decision_and_no_buttons(visit, service):
     assert page.locator("button:visible").count() == 0
 
 
+# What may run and be fetched ---------------------------------------------------------------------
+
+ADDED = "document.head.append(Object.assign(document.createElement('{}'), {{textContent: '{}'}}))"
+ATTEMPTS = {
+    "script-src-elem": ADDED.format("script", "hit = 1"),
+    "style-src-elem": ADDED.format("style", "p {}"),
+    "connect-src": "fetch('http://127.0.0.1:9/').catch(() => null)",
+}
+DIRECTIVE_THAT_STOPS = """new Promise((resolve) => {
+  document.addEventListener("securitypolicyviolation", (event) => resolve(event.effectiveDirective));
+  ATTEMPT;
+})"""
+
+
+@pytest.mark.parametrize("directive", ATTEMPTS)
+def test_what_does_not_come_from_the_service_is_stopped(browser, service, directive):
+    page = browser.new_page()
+    page.goto(service.url)
+    attempt = DIRECTIVE_THAT_STOPS.replace("ATTEMPT", ATTEMPTS[directive])
+    assert page.evaluate(attempt) == directive
+    assert page.evaluate("window.hit") is None
+    page.close()
+
+
 # Swaps, at the end: another model serves from then on ---------------------------------------------
 
 
