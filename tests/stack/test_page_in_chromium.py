@@ -428,7 +428,7 @@ ATTEMPTS = {
     "connect-src": "fetch('http://127.0.0.1:9/').catch(() => null)",
 }
 DIRECTIVE_THAT_STOPS = """new Promise((resolve) => {
-  document.addEventListener("securitypolicyviolation", (event) => resolve(event.effectiveDirective));
+  document.addEventListener("securitypolicyviolation", (e) => resolve(e.effectiveDirective));
   ATTEMPT;
 })"""
 
