@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, Response
 
@@ -15,10 +15,10 @@ from services.logs import note
 from services.notice import NoNoticeError, declined, notice
 from services.page.scale import scale
 from services.problems import ProblemError
-from services.routes.documented import BODY, GUARDED, body, problems
+from services.routes.documented import BODY, GUARDED, body, problems, routes
 from services.worker import worker_of
 
-router = APIRouter(tags=["people"])
+router = routes("people")
 
 
 @router.post(
