@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 
 from credit.spec import Column, Schema, level_text
 from services.application import Application
+from services.columns import REFUSED, Check, ColumnCheck, numbers_check, values_check
 from services.problems import FieldProblem, ProblemError, invalid, shown
 
 FEATURES = "features"
@@ -26,9 +27,9 @@ LONGEST_ID = 200
 # PostgreSQL keeps no NUL in a text.
 WITHOUT_NUL = r"^[^\u0000]*$"
 
-Check = Callable[[object], object]
 Json = dict[str, Any]
 
+_PLAIN = {FEATURES, "application_id"}
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
 
@@ -49,6 +50,7 @@ class ApplicationReader:
     def __init__(self, schema: Schema):
         self._schema = schema
         self._names = _keys(schema.fields)
+        self._checks = {name: _column_check(column) for name, column in schema.fields.items()}
         self._protected_names = _keys(schema.protected)
         optional = {name: _optional(column) for name, column in schema.protected.items()}
         parts: Any = {
@@ -95,7 +97,36 @@ class ApplicationReader:
 
     def read_many(self, rows: Sequence[object]) -> list[Application | ProblemError]:
         """Each row as `read` has it, or what is wrong with it."""
-        return [self._read_or_problem(row) for row in rows]
+        plain = [position for position, row in enumerate(rows) if self._is_plain(row)]
+        read = dict(zip(plain, self._read_plain([rows[each] for each in plain]), strict=True))
+        return [
+            read.get(position) or self._read_or_problem(row) for position, row in enumerate(rows)
+        ]
+
+    def _is_plain(self, row: object) -> bool:
+        """Whether a row has nothing but known fields and perhaps an ordinary id."""
+        if type(row) is not dict or not row.keys() <= _PLAIN:
+            return False
+        features, application_id = row.get(FEATURES), row.get("application_id")
+        return (
+            type(features) is dict
+            and features.keys() <= self._checks.keys()
+            and (application_id is None or _is_plain_id(application_id))
+        )
+
+    def _read_plain(self, rows: Sequence[Any]) -> list[Application | None]:
+        """Plain rows, column by column; none in place of one with a wrong value."""
+        columns = [
+            check([row[FEATURES].get(name) for row in rows]) for name, check in self._checks.items()
+        ]
+        return [
+            None
+            if REFUSED in values
+            else Application(
+                dict(zip(self._checks, values, strict=True)), row.get("application_id")
+            )
+            for row, values in zip(rows, zip(*columns, strict=True), strict=True)
+        ]
 
     def _read_or_problem(self, row: object) -> Application | ProblemError:
         try:
@@ -206,14 +237,35 @@ def _fields_model(
 
 
 def _field(name: str, column: Column) -> tuple[object, Any]:
-    check = _CHECKS[column.type](column)
     kind = Annotated[
         object,
-        PlainValidator(check if not column.missing_allowed else _or_missing(check)),
+        PlainValidator(_check(column)),
         WithJsonSchema(_json_schema(column)),
     ]
     default = None if column.missing_allowed else ...
     return kind, Field(default, alias=name, title=name, description=_description(column))
+
+
+def _check(column: Column) -> Check:
+    """What types a value of a column, or raises ValueError."""
+    check = _CHECKS[column.type](column)
+    return _or_missing(check) if column.missing_allowed else check
+
+
+def _column_check(column: Column) -> ColumnCheck:
+    if not column.is_number or column.type == "date":
+        return values_check(_check(column))
+    low, high = _limits(column)
+    return numbers_check(low, high, column.special, _is_whole(column), _check(column))
+
+
+def _is_plain_id(application_id: object) -> bool:
+    return (
+        type(application_id) is str
+        and len(application_id) <= LONGEST_ID
+        and application_id.isascii()
+        and "\0" not in application_id
+    )
 
 
 def _or_missing(check: Check) -> Check:

@@ -1,4 +1,5 @@
 import doctest
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
 
@@ -12,6 +13,7 @@ from configs.datasets import load_spec, spec_names
 from credit.spec import Schema
 from credit.validation import category_text
 from services import request_model
+from services.application import Application
 from services.problems import ProblemError, shown
 from services.request_model import ApplicationReader, example
 from tests import tiny
@@ -321,3 +323,55 @@ def test_levels_may_come_without_quotes_where_the_json_schema_says_so():
     assert allowed == ["1", "1.5", "True", "own", "01", 1, 1.5, True]
     for value in allowed:
         reader.read({"features": {"level": value}})
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(-20, 100),
+    st.floats(),
+    st.sampled_from(
+        [-9, -8.0, 2**53, 2**53 + 1, 10**400, 4, 72, 4.5, -0.0, "2", " 3 ", "3.0", "", "car", "\0"]
+    ),
+    st.sampled_from(["2024-05-17", "2024-5-17", "1999-12-31", "20240517", [1], {}, {"a": []}]),
+)
+ROWS = st.one_of(
+    ODD,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "features": st.one_of(
+                ODD,
+                st.dictionaries(st.sampled_from([*tiny.APPLICATION, "sex", "no such"]), ODD),
+                st.dictionaries(st.sampled_from([*tiny.APPLICATION]), ODD, max_size=2).map(
+                    lambda changed: {**tiny.APPLICATION, **changed}
+                ),
+            ),
+            "application_id": st.one_of(st.none(), st.just("x" * 201), st.text(max_size=3), ODD),
+            "protected": st.one_of(st.none(), st.just({"age": 30}), ODD),
+        },
+    ),
+)
+
+
+@given(st.lists(ROWS, max_size=8))
+def test_many_are_read_as_each_alone(rows: list[object]):
+    together = [said(lambda each=each: each) for each in READER.read_many(rows)]
+    assert together == [said(lambda row=row: READER.read(row)) for row in rows]
+
+
+def said(read: Callable[[], Application | ProblemError]) -> str:
+    """What was read, or what was wrong, as text: 1 is not 1.0 there, and -0.0 not 0.0."""
+    try:
+        outcome = read()
+    except ProblemError as problem:
+        outcome = problem
+    return str(outcome.content()) if isinstance(outcome, ProblemError) else repr(outcome)
+
+
+def test_ordinary_rows_are_read_by_column(monkeypatch: pytest.MonkeyPatch):
+    rows = [{"features": tiny.APPLICATION, "application_id": "A-1"}] * 3
+    expected = [READER.read(row) for row in rows]
+    monkeypatch.setattr(ApplicationReader, "read", None)
+    assert READER.read_many(rows) == expected
