@@ -10,6 +10,12 @@ from configs.urls import without_credentials
 from credit.package import VERSION_DIGITS, Package, PackageError
 from services.packages import read_package, write_package
 
+# A store that does not answer is given up soon: it is asked again anyway.
+OPTIONS = {
+    "s3": {
+        "config_kwargs": {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 2}}
+    }
+}
 CACHE = "cache"
 MOST_KEPT = 5
 
@@ -44,7 +50,8 @@ def fetch_package(home: Path, uri: str, digest: str) -> Package:
 
 def _download(uri: str, digest: str) -> dict[str, bytes]:
     try:
-        store, path = fsspec.url_to_fs(uri, use_listings_cache=False)
+        options = OPTIONS.get(uri.partition("://")[0], {})
+        store, path = fsspec.url_to_fs(uri, use_listings_cache=False, **options)
         found = [entry["name"] for entry in store.ls(path, detail=True) if entry["type"] == "file"]
         return {name.rpartition("/")[2]: store.cat_file(name) for name in found}
     except Exception as error:  # noqa: BLE001 - each store has errors of its own

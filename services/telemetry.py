@@ -79,6 +79,11 @@ class Telemetry:
             ("result", "version"),
             registry=registry,
         )
+        self._unshadowed = Counter(
+            "shadow_dropped_total",
+            "Applications that the challenger did not score, or whose score was not stored.",
+            registry=registry,
+        )
         self._model_info = Gauge(
             "model_info",
             "1 for the model that serves, 0 for one that did.",
@@ -132,6 +137,10 @@ class Telemetry:
     def swapped(self, result: Literal["served", "refused"], version: str) -> None:
         """Count a model that took over, or a package that was refused."""
         self._swaps.labels(result, version).inc()
+
+    def unshadowed(self, rows: int) -> None:
+        """Count applications that the challenger dropped."""
+        self._unshadowed.inc(rows)
 
     def watch(self, identity: Mapping[str, str] | None, waiting: int) -> None:
         """Note what is known only by looking: the model, the queue, and this process.

@@ -50,11 +50,14 @@ class Worker:
         serving = self.settings.serving
         self.journal = Journal(self.ledger.engine, serving.most_waiting, self.telemetry.committed)
         window = timedelta(hours=serving.repeat_hours)
-        self.shadow = Shadow(self.ledger, lambda: self.current.challenger)
+        self.shadow = Shadow(
+            self.ledger, lambda: self.current.challenger, self.telemetry.unshadowed
+        )
         self.desk = Desk(self.current, self.ledger, self.journal, window, self.shadow.offer)
         self.explainer = Explainer(self.current, self.ledger, self.settings)
         self.current.on_swap = self.telemetry.swapped
-        self.refresh()
+        self.current.refresh()
+        self.look()
 
     def close(self) -> None:
         """Store what waits, and give the connections back."""
@@ -62,9 +65,8 @@ class Worker:
         self.shadow.close()
         self.current.close()
 
-    def refresh(self) -> None:
-        """Follow the ledger: its keys and its newest deployment."""
-        self.current.refresh()
+    def look(self) -> None:
+        """Read the keys anew, and note what is known only by looking."""
         with suppress(LedgerError):  # what cannot be read stays as it is, and `problem` says so
             self.keys.refresh(self.ledger)
         identity = self.current.model.identity if self.current.model else None
@@ -88,12 +90,21 @@ class Worker:
     async def watch(self, memory: MemoryPlan) -> None:
         """Look again and again: nobody else could tell a worker what has changed.
 
-        In a thread, so that requests go on being answered while a model is read and warmed up.
+        In threads, so that requests go on being answered while a model is read and warmed up, and
+        a key that was revoked ends even while a package is being fetched.
         """
+        await asyncio.gather(self._follow_model(memory), self._look_again())
+
+    async def _look_again(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            await asyncio.to_thread(self.look)
+
+    async def _follow_model(self, memory: MemoryPlan) -> None:
         while True:
             served = self.current.model
             await asyncio.sleep(WATCH_SECONDS)
-            await asyncio.to_thread(self.refresh)
+            await asyncio.to_thread(self.current.refresh)
             if self.current.model is not served:
                 served = None
                 memory.settle()

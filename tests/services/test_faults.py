@@ -3,7 +3,6 @@
 import os
 import resource
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,9 +14,18 @@ import psutil
 import pytest
 
 from services.ledger import open_ledger
-from services.serve import LOOPBACK, _start, _stopped_at_the_end, _wait_for_answer, free_port
+from services.serve import LOOPBACK, free_port
 from tests.services.conftest import deploy, settings_in
 from tests.services.load import steady_load
+from tests.services.processes import (
+    family,
+    is_alive,
+    is_free,
+    kill_all,
+    service,
+    wait_until,
+    workers,
+)
 
 WORKERS = 2
 
@@ -33,48 +41,6 @@ def settings(tmp_path, package):
 def ledger(settings):
     with closing(open_ledger(settings.ledger_uri)) as opened:
         yield opened
-
-
-@contextmanager
-def service(settings, port):
-    """The process that supervises the workers."""
-    with (settings.home / "service.log").open("ab") as log:
-        process = _start(settings, LOOPBACK, port, log)
-        with _stopped_at_the_end(process):
-            assert _wait_for_answer(process, f"http://{LOOPBACK}:{port}").is_success
-            yield process
-
-
-def family(process) -> list[psutil.Process]:
-    return psutil.Process(process.pid).children(recursive=True)
-
-
-def workers(process) -> list[psutil.Process]:
-    """Those that were started; a process that is just being made shows its parent's command."""
-    return [each for each in family(process) if is_alive(each) and _is_worker(each)]
-
-
-def _is_worker(process: psutil.Process) -> bool:
-    try:
-        return any(".worker." in part for part in process.cmdline())
-    except psutil.Error:
-        return False  # it ended meanwhile
-
-
-def is_alive(process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-
-
-def wait_until(what, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def is_free(port) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((LOOPBACK, port)) != 0
 
 
 @contextmanager
@@ -126,8 +92,7 @@ def test_a_service_that_was_killed_lost_nothing(settings, ledger):
     with steady_load(f"http://{LOOPBACK}:{port}", rate=50, retry=True) as load:
         with service(settings, port) as process:
             load.wait_for_answers(100)
-            for each in [psutil.Process(process.pid), *family(process)]:
-                each.kill()
+            kill_all(process)
         with service(settings, port):
             load.wait_for_answers(100)
             wait_until(lambda: len(load.acknowledged) >= load.sent - 20)

@@ -66,11 +66,17 @@ def test_another_package_is_refused(tmp_path, store, package):
     ("uri", "problem"),
     [
         ("memory://nowhere/x", "nowhere/x"),
+        ("s3://bucket/x", "at s3://bucket/x: Could not connect to the endpoint URL"),
         ("nonsense://x/y", "Protocol not known: nonsense"),
         ("https://ana:secret@127.0.0.1:1/x", "https://127.0.0.1:1/x"),
     ],
 )
-def test_what_is_out_of_reach_is_one_line_without_secrets(tmp_path, package, uri, problem):
+def test_what_is_out_of_reach_is_one_line_without_secrets(
+    tmp_path, package, monkeypatch, uri, problem
+):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with pytest.raises(PackageError, match=problem) as caught:
         fetch_package(tmp_path, uri, package.digest)
     assert "secret" not in str(caught.value)

@@ -16,9 +16,12 @@ from services.ledger.challengers import ShadowDecision, shadow_comparison, store
 from services.ledger.journal import Journal, NewDecision
 from services.ledger.tables import decisions, shadow_decisions
 from services.model import ServedModel
+from services.packages import write_package
+from services.serve import running_service
 from services.shadow import MOST_WAITING, Shadow
 from tests import tiny
-from tests.services.conftest import settings_in
+from tests.services.conftest import deploy, settings_in
+from tests.services.load import steady_load
 
 DATASET = tiny.SCHEMA.name
 CHAMPION, CHALLENGER = "c" * 64, "d" * 64
@@ -199,3 +202,21 @@ def test_decisions_stay_as_they_were(ledger, challenger):
     beside.close()
     with ledger.reading() as connection:
         assert connection.execute(select(decisions)).all() == before
+
+
+def test_a_running_service_scores_its_traffic_with_the_challenger_and_stores_all_when_it_stops(
+    tmp_path, ledger
+):
+    settings = settings_in(tmp_path, workers=2)
+    champion, challenger = tiny.package(), tiny.package(shift=-2.0)
+    deploy(settings, champion)
+    path = write_package(settings.packages, challenger)
+    uri = str(path.relative_to(settings.home))
+    subject.challenge(ledger, DATASET, challenger.digest, uri, "xgboost", "ana", "it may be better")
+    with running_service(settings) as url, steady_load(url, rate=100) as load:
+        load.wait_for_answers(100)
+    assert {answer.digest for answer in load.answers} == {champion.digest}
+    found = shadow_comparison(ledger, DATASET, challenger.digest, champion.digest)
+    assert found["n"] == len(load.acknowledged) == load.sent
+    assert found["rank_correlation"] == pytest.approx(1)
+    assert found["probability_difference"]["q0.99"] < 0  # a smaller shift is a smaller logit
