@@ -56,14 +56,18 @@ class Worker:
         self.desk = Desk(self.current, self.ledger, self.journal, window, self.shadow.offer)
         self.explainer = Explainer(self.current, self.ledger, self.settings)
         self.current.on_swap = self.telemetry.swapped
-        self.current.refresh()
-        self.look()
+        self.refresh()
 
     def close(self) -> None:
         """Store what waits, and give the connections back."""
         self.journal.close()
         self.shadow.close()
         self.current.close()
+
+    def refresh(self) -> None:
+        """Follow the ledger: its newest deployment and its keys."""
+        self.current.refresh()
+        self.look()
 
     def look(self) -> None:
         """Read the keys anew, and note what is known only by looking."""
