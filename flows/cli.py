@@ -319,8 +319,9 @@ def create_key(
         list[str],
         typer.Option(
             metavar="ROLE",
-            help="approve decides on promotions, admin makes and ends keys; score, outcome, "
-            "review and monitor open nothing yet. Once for each.",
+            help="score, outcome, review and monitor open the service's routes of that name; "
+            "fairness reads protected attributes, approve decides on promotions, admin makes "
+            "and ends keys and opens all but those two. Once for each.",
         ),
     ],
     json: Json = False,

@@ -1,9 +1,11 @@
 """What a route says of itself in the OpenAPI document."""
 
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 
 from services.problems import MEDIA_TYPE
 
@@ -25,9 +27,22 @@ BODY = (
 Json = dict[str, Any]
 
 
-def routes(subject: str) -> APIRouter:
+class Direct(APIRoute):
+    """A route whose function takes the request alone: FastAPI describes it, and stays out of it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The function itself."""
+        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return handler
+
+
+def routes(subject: str, route_class: type[APIRoute] = APIRoute) -> APIRouter:
     """A router whose operations are called as their functions are."""
-    return APIRouter(tags=[subject], generate_unique_id_function=lambda route: route.name)
+    return APIRouter(
+        tags=[subject],
+        route_class=route_class,
+        generate_unique_id_function=lambda route: route.name,
+    )
 
 
 def problems(*statuses: HTTPStatus) -> dict[int | str, Json]:

@@ -24,10 +24,10 @@ from services.ledger.journal import JournalFullError
 from services.logs import note
 from services.model import ServedModel
 from services.problems import FieldProblem, ProblemError, invalid, not_found, shown
-from services.routes.documented import BODY, GUARDED, body, links, problems, routes
+from services.routes.documented import BODY, GUARDED, Direct, body, links, problems, routes
 from services.worker import Worker, worker_of
 
-router = routes("scoring")
+router = routes("scoring", Direct)
 
 # Between two slices of a batch single requests are answered.
 SLICE = 256
