@@ -1,6 +1,7 @@
 """Who may ask what, and how much of it."""
 
 import asyncio
+import re
 import time
 from contextlib import closing
 from itertools import product
@@ -8,7 +9,7 @@ from itertools import product
 import httpx
 import pytest
 
-from configs.settings import Settings, load_settings
+from configs.settings import ROOT, Settings, load_settings
 from services.guard import ACCESS, Guard
 from services.keys import create_key
 from services.ledger import OWN_KEYS, ROLES, Ledger, open_ledger
@@ -77,6 +78,15 @@ def ask_each(client: httpx.Client, headers: dict[str, str]) -> dict[str, int]:
 def test_every_route_has_its_role(http):
     paths = http.get("/openapi.json").json()["paths"]
     assert set(paths) <= set(ACCESS)
+
+
+def test_the_manual_names_what_each_role_opens():
+    manual = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    opened = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", manual, re.MULTILINE))
+    for role in set(ROLES) - {"admin"}:
+        for path in (path for path, roles in ACCESS.items() if role in roles):
+            words = [word for word in path.split("/") if word and not word.startswith("{")]
+            assert words[-1] in opened[role], (role, path)
 
 
 @pytest.mark.parametrize("role", ROLES)
