@@ -93,12 +93,13 @@ SOAK_TARGET = Target("memory growth over the soak, per cent", "soak_growth_perce
 
 @dataclass(frozen=True)
 class Load:
-    """What one closed loop saw; milliseconds."""
+    """What one closed loop saw; cpu: of the side's processes, for one request."""
 
     requests_per_second: float
     p50_milliseconds: float
     p95_milliseconds: float
     p99_milliseconds: float
+    cpu_microseconds: float
 
 
 def measure(
@@ -283,6 +284,7 @@ def _closed(each: Running, folder: Path, seconds: float) -> Load:
     load = ["--threads", "1", "--connections", str(CONNECTIONS), "--timeout", "30s"]
     headers = [part for header in each.side.headers.items() for part in header]
     command = ["wrk", *load, "--duration", f"{seconds:g}s", "--script", script, each.url, "--"]
+    used = each.cpu_seconds()
     done = subprocess.run(
         [*command, str(bodies), each.side.path, *headers],
         capture_output=True,
@@ -297,6 +299,7 @@ def _closed(each: Running, folder: Path, seconds: float) -> Load:
     return Load(
         seen["requests"] / seen["microseconds"] * 1e6,
         *(seen[percentile] / 1000 for percentile in ("p50", "p95", "p99")),
+        (each.cpu_seconds() - used) / seen["requests"] * 1e6,
     )
 
 
@@ -371,12 +374,13 @@ def _soak(each: Running, seconds: float, options: Options) -> Result:
 def show(result: Result) -> str:
     names = [name for name in TITLES if f"{name}_requests_per_second" in result]
     closed = table(
-        ("closed loop", "requests/s", "p50 ms", "p95 ms", "p99 ms", "batch rows/s"),
+        ("closed loop", "requests/s", "p50 ms", "p95 ms", "p99 ms", "CPU µs", "batch rows/s"),
         [
             [
                 TITLES[name],
                 f"{float(result[f'{name}_requests_per_second']):,.0f}",
                 *(f"{float(result[f'{name}_p{p}_milliseconds']):.1f}" for p in (50, 95, 99)),
+                f"{float(result[f'{name}_cpu_microseconds']):,.0f}",
                 _rows(result, name),
             ]
             for name in names
@@ -426,7 +430,8 @@ def show(result: Result) -> str:
         "approved. The service checks a key, stores every decision before it answers and chains "
         "it; the others do none of that. Closed loop: `wrk`, "
         f"{result['connections']} connections, {float(result['seconds']):g} s at a time, the sides "
-        f"in turn, medians of {result['rounds']} rounds. Open loop: latency counted from when a "
+        f"in turn, medians of {result['rounds']} rounds; CPU: what a request takes "
+        "of processors, which is the figure that a busy machine moves least. Open loop: latency counted from when a "
         f"request was due. Batches hold {BATCH_ROWS:,} rows, one client, one batch at a time."
     )
     return "\n\n".join(

@@ -56,14 +56,23 @@ class Running:
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.port}"
 
+    def cpu_seconds(self) -> float:
+        """What its processes have used of processors until now."""
+        times = [each.cpu_times() for each in self._everyone()]
+        return sum(each.user + each.system for each in times)
+
     def memory(self) -> dict[str, float]:
         """Megabytes of its largest process, which is the worker; PSS where the system tells it."""
-        everyone = [self.process, *self.process.children(recursive=True)]
-        worker = max((each.memory_full_info() for each in everyone), key=lambda info: info.rss)
+        worker = max(
+            (each.memory_full_info() for each in self._everyone()), key=lambda info: info.rss
+        )
         return {
             "rss_megabytes": round(worker.rss / 1e6),
             "pss_megabytes": round(getattr(worker, "pss", worker.rss) / 1e6),
         }
+
+    def _everyone(self) -> list[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)]
 
 
 def service(name: str, title: str, settings: Settings, token: str, rows: Sequence[object]) -> Side:

@@ -5,13 +5,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from credit.expressions import FloatArray, evaluate
 from credit.spec import Direction, Schema
+
+if TYPE_CHECKING:  # a service starts sooner without it
+    import pandas as pd
 
 TextArray = NDArray[np.object_]
 CodeArray = NDArray[np.int64]
@@ -41,7 +44,7 @@ class Applications:
         return Applications(self.numbers[rows], self.categories[rows])
 
 
-def from_frame(rows: pd.DataFrame, schema: Schema) -> Applications:
+def from_frame(rows: "pd.DataFrame", schema: Schema) -> Applications:
     """Raw fields of validated rows."""
     numbers = np.empty((len(rows), len(schema.number_fields)))
     for position, name in enumerate(schema.number_fields):
@@ -53,7 +56,7 @@ def from_frame(rows: pd.DataFrame, schema: Schema) -> Applications:
     return Applications(numbers, categories)
 
 
-def _days(dates: pd.Series) -> FloatArray:
+def _days(dates: "pd.Series") -> FloatArray:
     days = dates.to_numpy(dtype="datetime64[D]")
     return np.where(np.isnat(days), np.nan, days.astype(np.int64))
 
@@ -198,7 +201,8 @@ class Operands:
             read = np.where(read == codes, np.nan, read)
         values: dict[str, FloatArray] = dict(zip(self._names, read.T, strict=True))
         for name, expression in self._derived:
-            values[name] = np.broadcast_to(evaluate(expression, values), len(numbers))
+            value = evaluate(expression, values)
+            values[name] = value if value.shape else np.full(len(numbers), value)
         return values
 
 
