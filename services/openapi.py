@@ -51,17 +51,25 @@ EXPLAIN = {
 }
 
 
-@lru_cache(maxsize=1)
 def document(app: FastAPI, model: ServedModel | None, most_rows: int) -> Json:
     """The document of the model that serves; another model makes another one."""
     described = (
         "Model: {family} on {dataset}, version {version}.".format(**model.identity)
-        if (model)
+        if model
         else "No model is loaded."
     )
+    version, reader = (model.version, model.reader) if model else ("none", None)
+    return _document(app, version, described, reader, most_rows)
+
+
+# Kept by the reader, not by the model, which would be held long after another one serves.
+@lru_cache(maxsize=1)
+def _document(
+    app: FastAPI, version: str, described: str, reader: ApplicationReader | None, most_rows: int
+) -> Json:
     content = get_openapi(
         title=app.title,
-        version=model.version if model else "none",
+        version=version,
         description=DESCRIPTION.format(model=described),
         routes=app.routes,
         tags=[{"name": name, "description": text} for name, text in TAGS],
@@ -69,7 +77,7 @@ def document(app: FastAPI, model: ServedModel | None, most_rows: int) -> Json:
     schemas = content["components"]["schemas"]
     for kind in BODIES:
         schemas[kind.__name__] = _with_definitions(kind, schemas)
-    schemas |= _applications(model.reader if model else None, schemas, most_rows)
+    schemas |= _applications(reader, schemas, most_rows)
     content["components"]["securitySchemes"] = KEYS
     for path, item in content["paths"].items():
         for operation in item.values():

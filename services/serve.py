@@ -90,6 +90,8 @@ def _last_line(log: Path) -> str:
 def service_environment(settings: Settings, bento_home: Path) -> dict[str, str]:
     """The environment of a BentoML process that works with these settings."""
     environment = {
+        # glibc keeps what each thread has freed apart, so that every swap would leave some behind.
+        "MALLOC_ARENA_MAX": "2",
         **os.environ,
         "CREDITLOOP_HOME": str(settings.home),
         "CREDITLOOP_DATASET": settings.dataset,

@@ -1,6 +1,7 @@
 import gc
 import shutil
 import weakref
+from contextlib import closing
 
 import pytest
 
@@ -13,7 +14,8 @@ from services.ledger.challengers import challenge, stop_challenger
 from services.model import CurrentModel, NoModelError, ServedModel, choose_package
 from services.packages import write_package
 from tests import tiny
-from tests.services.conftest import deploy, settings_in
+from tests.services.conftest import deploy, in_process, settings_in
+from tests.services.processes import wait_until
 
 
 @pytest.fixture
@@ -215,6 +217,27 @@ def test_an_old_model_is_let_go_of_at_once(settings, current):
         assert list(scorers) == [current.model.underwriter]
     finally:
         gc.enable()
+
+
+def current_digest(settings):
+    with closing(open_ledger(settings.ledger_uri)) as ledger:
+        return ledger.current(settings.dataset).digest
+
+
+def test_no_route_keeps_an_old_model(settings, monkeypatch):
+    used = weakref.WeakSet()
+    deploy(settings, tiny.package())
+    with in_process(settings, monkeypatch) as (client, worker):
+        for number in range(3):
+            deploy(settings, tiny.package(shift=-1.0 - number))
+            wait_until(lambda: worker.current.model.digest == current_digest(settings))
+            wait_until(lambda: not used)
+            used.add(worker.current.model.underwriter)
+            decided = client.post("/api/predict", json={"features": tiny.APPLICATION}).json()
+            asked = {"decision_id": decided["id"]}
+            assert client.post("/api/explain", json=asked).is_success
+            for path in ("/", "/openapi.json", "/api/model", f"/api/decisions/{decided['id']}"):
+                assert client.get(path).is_success, path
 
 
 def start_challenger(settings, package):
