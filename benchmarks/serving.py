@@ -430,8 +430,8 @@ def show(result: Result) -> str:
         "approved. The service checks a key, stores every decision before it answers and chains "
         "it; the others do none of that. Closed loop: `wrk`, "
         f"{result['connections']} connections, {float(result['seconds']):g} s at a time, the sides "
-        f"in turn, medians of {result['rounds']} rounds; CPU: what a request takes "
-        "of processors, which is the figure that a busy machine moves least. Open loop: latency counted from when a "
+        f"in turn, medians of {result['rounds']} rounds; CPU: what a request takes of processors, "
+        "which a busy machine moves least. Open loop: latency counted from when a "
         f"request was due. Batches hold {BATCH_ROWS:,} rows, one client, one batch at a time."
     )
     return "\n\n".join(
