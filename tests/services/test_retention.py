@@ -111,5 +111,5 @@ def test_a_purge_that_fails_gives_one_line(ledger):
     decide(ledger, at=OLD)
     with ledger.writing() as connection:
         connection.exec_driver_sql("DROP TABLE protected_attributes")
-    with pytest.raises(LedgerError, match="no such table: protected_attributes"):
+    with pytest.raises(LedgerError, match="protected_attributes"):
         purge(ledger, BEFORE, "ana")

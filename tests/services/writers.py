@@ -48,10 +48,11 @@ async def _write(journal: Journal, told: TextIO) -> None:
     while True:
         row = new_decision()
         try:
-            await journal.store([row])
+            (kept,) = await journal.store([row])
         except LedgerError:
             await asyncio.sleep(0.05)
-        else:
+            continue
+        if kept.fate == "stored":
             told.write(f"{row.id}\n")
             told.flush()
 

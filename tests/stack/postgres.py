@@ -42,7 +42,8 @@ class PostgresServer:
         for process in processes:
             with suppress(psutil.NoSuchProcess):  # its parent's end was its own
                 process.kill()
-        psutil.wait_procs(processes, timeout=10)
+        # Until its id is gone a server counts as running, and no other one starts.
+        psutil.wait_procs(processes, timeout=30)
 
     def new_database(self) -> str:
         """The URL of an empty database."""
