@@ -1,9 +1,11 @@
 """From checked applications to decisions that are stored and may be answered."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +22,9 @@ from services.ledger.referrals import Referral
 from services.model import CurrentModel, ServedModel
 
 Json = dict[str, Any]
+
+# So long it waits for the requests of those who were just answered.
+LINGER_SECONDS = 0.0005
 
 CONSIDERED = ("decision", "score", "probability_of_default", "reasons", "model")
 
@@ -39,8 +44,22 @@ class Decided:
     earlier: UUID | None = None
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A request's applications, and where it waits for what was decided on them."""
+
+    model: ServedModel
+    ask: Ask
+    applications: Sequence[Application]
+    decided: "asyncio.Future[list[Decided]]"
+
+
 class Desk:
-    """Decides on applications and stores what was decided before it gives it away."""
+    """Decides on applications and stores what was decided before it gives it away.
+
+    Requests that arrive while others are decided on are taken together after them: most of what a
+    judgement and a commit take is the same for eight as for one.
+    """
 
     def __init__(
         self,
@@ -55,6 +74,8 @@ class Desk:
         self._journal = journal
         self._repeat_window = repeat_window
         self._on_stored = on_stored
+        self._waiting: list[_Asked] = []
+        self._serving: asyncio.Task[None] | None = None
 
     async def decide(
         self, model: ServedModel, applications: Sequence[Application], ask: Ask = "not approved"
@@ -65,6 +86,49 @@ class Desk:
             JournalFullError: too many wait to be stored.
             LedgerError: they could not be stored; what carries a claim can be sent again.
         """
+        decided: asyncio.Future[list[Decided]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Asked(model, ask, applications, decided))
+        if self._serving is None:
+            self._serving = asyncio.create_task(self._serve())
+        return await decided
+
+    async def _serve(self) -> None:
+        """Take those who wait, all at once, until nobody does."""
+        while self._waiting:
+            group, self._waiting = self._waiting, []
+            await self._decide_together([each for each in group if not each.decided.done()])
+            await self._linger(len(group))
+        self._serving = None
+
+    async def _linger(self, served: int) -> None:
+        """Let those who were just answered ask again, so that one group is made of all."""
+        everyone, until = served + len(self._waiting), time.perf_counter() + LINGER_SECONDS
+        while everyone > max(1, len(self._waiting)) and time.perf_counter() < until:
+            await asyncio.sleep(0)
+
+    async def _decide_together(self, group: Sequence[_Asked]) -> None:
+        """Decide on a group's applications; a fault in one request is not the others'."""
+        for model, ask in {(each.model, each.ask): None for each in group}:
+            alike = [each for each in group if (each.model, each.ask) == (model, ask)]
+            try:
+                decided = iter(await self._decide(model, _applications(alike), ask))
+            except Exception as error:  # noqa: BLE001 - it is raised in the request it belongs to
+                await self._decide_alone(alike, error)
+            else:
+                for each in alike:
+                    _wake(each, list(islice(decided, len(each.applications))))
+
+    async def _decide_alone(self, alike: Sequence[_Asked], error: Exception) -> None:
+        if len(alike) > 1 and self._journal.is_working:
+            for each in alike:
+                await self._decide_together([each])
+        else:
+            for each in alike:
+                _wake(each, error)
+
+    async def _decide(
+        self, model: ServedModel, applications: Sequence[Application], ask: Ask
+    ) -> list[Decided]:
         decided: dict[int, Decided] = {}
         open_rows = list(range(len(applications)))
         while open_rows:
@@ -140,6 +204,20 @@ class Desk:
         if stored is None or stored.payload is None:
             raise LedgerError(f"decision {decision_id} was purged; its request cannot be repeated")
         return Decided(orjson.loads(stored.payload)["answer"], is_repeated=True)
+
+
+def _applications(group: Sequence[_Asked]) -> list[Application]:
+    return [application for each in group for application in each.applications]
+
+
+def _wake(asked: _Asked, outcome: list[Decided] | Exception) -> None:
+    """Tell a request, unless it has left."""
+    if asked.decided.done():
+        return
+    if isinstance(outcome, Exception):
+        asked.decided.set_exception(outcome)
+    else:
+        asked.decided.set_result(outcome)
 
 
 def _stored(
