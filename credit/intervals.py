@@ -36,7 +36,8 @@ def wilson(events: int, rows: int) -> tuple[float, float]:
     centre = (rate + square / (2 * rows)) / (1 + square / rows)
     spread = NORMAL_95 * np.sqrt(rate * (1 - rate) / rows + square / (4 * rows**2))
     half = float(spread / (1 + square / rows))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # It holds the share itself, which rounding would else leave out where there are no events.
+    return min(rate, max(0.0, centre - half)), max(rate, min(1.0, centre + half))
 
 
 def newcombe(before: int, rows_before: int, now: int, rows_now: int) -> Interval:

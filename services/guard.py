@@ -190,8 +190,13 @@ def _token(scope: Scope) -> str:
 
 
 def _check_loopback(scope: MutableMapping[str, Any]) -> None:
-    """The address it arrived at is the socket's own; a client's may be what a header says."""
-    if not _is_loopback(scope.get("server")):
+    """The address it arrived at is the socket's own; a client's may be what a header says.
+
+    The host that it asks for must be this machine too: a page elsewhere whose name is made to lead
+    here would otherwise be answered in its visitor's browser.
+    """
+    server = scope.get("server")
+    if server is None or not (_is_loopback(server[0]) and _is_loopback(_host(scope))):
         raise ProblemError(
             HTTPStatus.FORBIDDEN,
             "there are no API keys, so the service answers at loopback addresses only; make one "
@@ -199,8 +204,14 @@ def _check_loopback(scope: MutableMapping[str, Any]) -> None:
         )
 
 
-def _is_loopback(server: tuple[str, int | None] | None) -> bool:
+def _host(scope: MutableMapping[str, Any]) -> str:
+    """The name that was asked for, without its port."""
+    asked = next((str(value, "latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    return asked[1:].partition("]")[0] if asked[:1] == "[" else asked.partition(":")[0]
+
+
+def _is_loopback(host: str) -> bool:
     try:
-        return server is not None and ipaddress.ip_address(server[0]).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

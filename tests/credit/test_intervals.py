@@ -12,6 +12,19 @@ def test_the_interval_is_wilson_s(events, rows):
     assert wilson(events, rows) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
+@given(st.integers(1, 3_000), st.floats(0, 1))
+def test_it_holds_the_share(rows, share):
+    events = round(share * rows)
+    low, high = wilson(events, rows)
+    assert 0 <= low <= events / rows <= high <= 1
+
+
+@pytest.mark.parametrize("rows", [7, 30, 41, 97, 1_001])
+def test_none_or_all_are_ends_of_it(rows):
+    assert wilson(0, rows)[0] == 0.0
+    assert wilson(rows, rows)[1] == 1.0
+
+
 def test_without_rows_a_share_may_be_anything():
     assert wilson(0, 0) == (0.0, 1.0)
 

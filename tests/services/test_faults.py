@@ -71,6 +71,7 @@ def test_sigterm_answers_what_is_under_way_and_leaves_nobody_behind(settings, le
     assert "Traceback" not in (settings.home / "service.log").read_text()
 
 
+@pytest.mark.stack
 def test_a_killed_worker_comes_back(settings, ledger):
     port = free_port()
     with (
@@ -87,6 +88,7 @@ def test_a_killed_worker_comes_back(settings, ledger):
     load.check(ledger)
 
 
+@pytest.mark.stack
 def test_a_service_that_was_killed_lost_nothing(settings, ledger):
     port = free_port()
     with steady_load(f"http://{LOOPBACK}:{port}", rate=50, retry=True) as load:

@@ -169,10 +169,14 @@ def wait_until(is_so) -> None:
 
 def test_a_revoked_key_stops_to_work(guarded, ledger):
     new = create_key(ledger, "leaver", ("score",))
-    asked = lambda: guarded.post(PREDICT, json=BODY, headers=bearer(new.token))  # noqa: E731
-    wait_until(lambda: asked().status_code == 200)
+
+    def is_answered(status: int) -> bool:
+        answer = guarded.post(PREDICT, json=BODY, headers=bearer(new.token))
+        return answer.status_code == status
+
+    wait_until(lambda: is_answered(200))
     ledger.revoke_key(new.key.id)
-    wait_until(lambda: asked().status_code == 401)
+    wait_until(lambda: is_answered(401))
 
 
 def test_answers_carry_security_headers_and_are_kept_nowhere(guarded, tokens):

@@ -110,5 +110,17 @@ def test_a_connection_that_did_not_arrive_at_loopback_is_refused(url, path):
     assert "start it with --host 127.0.0.1" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("host", ["lender.example", "lender.example:8000", "203.0.113.9"])
+def test_a_name_that_was_made_to_lead_here_is_refused(url, host):
+    answer = httpx.get(f"{url}/health", headers={"Host": host})
+    assert answer.status_code == 403
+    assert "answers at loopback addresses only" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1:1", "[::1]:8000"])
+def test_this_machine_s_own_names_are_answered(url, host):
+    assert httpx.get(f"{url}/livez", headers={"Host": host}).is_success
+
+
 def test_a_proxy_on_the_same_machine_is_answered(url):
     assert httpx.get(f"{url}/livez", headers={"X-Forwarded-For": "203.0.113.9"}).is_success
