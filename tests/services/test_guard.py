@@ -307,7 +307,8 @@ def status_of(worker: Worker, path: str, server: str | None) -> int:
 
     sent: list[dict[str, object]] = []
     address = (server, 80) if server else None
-    scope = {"type": "http", "server": address, "path": path, "headers": []}
+    headers = [(b"host", b"localhost")]
+    scope = {"type": "http", "server": address, "path": path, "headers": headers}
     asyncio.run(Guard(app, worker)({**scope, "client": (LOOPBACK, 1)}, None, send))
     return sent[0]["status"]
 

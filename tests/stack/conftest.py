@@ -21,9 +21,12 @@ def program(name: str) -> str:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """A real Chromium without a window."""
+    """A real Chromium without a window.
+
+    Not for the whole session: while its driver is up no other test can have an event loop.
+    """
     chromium = program("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
