@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from contextlib import closing
 from itertools import product
 
@@ -17,13 +16,13 @@ from services.serve import running_service
 from services.worker import Worker
 from tests import tiny
 from tests.services.conftest import deploy, in_process
+from tests.services.processes import wait_until
 from tests.services.test_http import PREDICT, assert_problem
 
 LOOPBACK = "127.0.0.1"
 BODY = {"features": tiny.APPLICATION}
 NOBODY = "01890a5d-ac96-774b-bcce-b302099a8057"
 PUBLIC = ("/", "/livez", "/readyz", "/health", "/docs", "/openapi.json", "/docs/start.js")
-FOLLOW_SECONDS = 20
 
 
 @pytest.fixture(scope="module")
@@ -158,13 +157,6 @@ def test_a_review_is_its_key_owners(guarded, tokens):
     stored = guarded.post("/api/reviews", json=review, headers=bearer(tokens["review"])).json()
     assert stored["reviewer"] == "the review"
     assert stored["key_id"] == tokens["review"].split("_")[1]
-
-
-def wait_until(is_so) -> None:
-    deadline = time.monotonic() + FOLLOW_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_a_revoked_key_stops_to_work(guarded, ledger):
