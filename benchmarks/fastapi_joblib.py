@@ -11,6 +11,7 @@ import pandas as pd
 from fastapi import FastAPI
 from pydantic import BaseModel, create_model
 
+# At import, as most write it: uvicorn imports this in a process of its own.
 model = joblib.load(os.environ["BENCHMARK_MODEL"])
 schema = model.feature_map.schema
 Features: Any = create_model(

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from credit.binning import quantile_edges
-from credit.distances import expected_psi, psi
+from credit.distances import excess_psi, psi
 from credit.expressions import FloatArray
 from credit.features import FeatureMap, Features
 from credit.labels import BadArray
@@ -152,13 +152,11 @@ def _shift(name: str, labels: tuple[str, ...], reference: FloatArray, current: F
     """Bins that neither has a row in do not count."""
     filled = np.flatnonzero(reference + current)
     before, now = reference[filled], current[filled]
-    moved = psi(before, now)
-    luck = expected_psi(len(filled), int(before.sum()), int(now.sum()))
     shares = zip(filled, before / before.sum(), now / now.sum(), strict=True)
     return Shift(
         name=name,
-        psi=moved,
-        excess=max(0.0, moved - luck),
+        psi=psi(before, now),
+        excess=excess_psi(before, now),
         bins=tuple(
             BinShift(label=labels[position], reference=float(old), current=float(new))
             for position, old, new in shares

@@ -8,6 +8,7 @@ import fsspec
 
 from configs.urls import without_credentials
 from credit.package import VERSION_DIGITS, Package, PackageError
+from services.faults import first_line
 from services.packages import read_package, write_package
 
 # A store that does not answer is given up soon: it is asked again anyway.
@@ -55,9 +56,8 @@ def _download(uri: str, digest: str) -> dict[str, bytes]:
         found = [entry["name"] for entry in store.ls(path, detail=True) if entry["type"] == "file"]
         return {name.rpartition("/")[2]: store.cat_file(name) for name in found}
     except Exception as error:  # noqa: BLE001 - each store has errors of its own
-        fault = str(error).partition("\n")[0] or type(error).__name__
         raise PackageError(
-            without_credentials(f"package {digest[:VERSION_DIGITS]} at {uri}: {fault}")
+            without_credentials(f"package {digest[:VERSION_DIGITS]} at {uri}: {first_line(error)}")
         ) from None
 
 

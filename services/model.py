@@ -13,6 +13,7 @@ from credit.features import from_fields
 from credit.package import VERSION_DIGITS, Package, PackageError
 from credit.spec import Schema
 from credit.underwriting import Underwriter
+from services.faults import first_line
 from services.fetching import fetch_package
 from services.ledger import Deployment, Ledger, open_ledger
 from services.ledger.challengers import Challenger, current_challenger
@@ -54,7 +55,9 @@ class ServedModel:
             # The first run of a graph allocates; no applicant shall wait for it.
             self.underwriter.judge(from_fields({}, package.schema), "all")
         except Exception as error:  # noqa: BLE001 - onnxruntime's exceptions share no other base
-            raise PackageError(f"package {self.version} does not score: {_line(error)}") from None
+            raise PackageError(
+                f"package {self.version} does not score: {first_line(error)}"
+            ) from None
 
 
 class CurrentModel:
@@ -99,7 +102,7 @@ class CurrentModel:
             challenger = current_challenger(ledger, settings.dataset)
         except Exception as error:  # noqa: BLE001 - a service that looks no more would never know
             self.is_in_touch = False
-            self._report(_line(error))
+            self._report(first_line(error))
             return
         self.is_in_touch = True
         self._follow_champion(deployment, ledger, settings)
@@ -140,7 +143,7 @@ class CurrentModel:
         except Exception as error:  # noqa: BLE001 - nothing about a new model may end the old one
             if deployment:
                 self.on_swap("refused", deployment.digest[:VERSION_DIGITS])
-            self._report(_line(error))
+            self._report(first_line(error))
             return
         if swapped and self.model:
             if before:
@@ -160,7 +163,7 @@ class CurrentModel:
             )
         except Exception as error:  # noqa: BLE001 - nothing about a challenger may end the champion
             if self._challenger.tries == 1:
-                _log.error("no challenger: %s", _line(error))
+                _log.error("no challenger: %s", first_line(error))
 
     def _report(self, problem: str) -> None:
         if problem != self.problem:
@@ -258,7 +261,3 @@ def not_read_by(champion: Schema, challenger: Schema) -> list[str]:
     """The challenger's fields that the champion does not read as the same type."""
     known = {name: column.type for name, column in champion.fields.items()}
     return [name for name, column in challenger.fields.items() if known.get(name) != column.type]
-
-
-def _line(error: Exception) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from uuid_utils.compat import uuid7
 
 from configs.urls import without_credentials
+from services.faults import first_line
 from services.ledger.errors import LedgerError
 from services.ledger.store import Ledger
 from services.ledger.tables import chains
@@ -87,5 +88,6 @@ def _reported(folder: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - each store has errors of its own
-        fault = str(error).partition("\n")[0] or type(error).__name__
-        raise LedgerError(without_credentials(f"anchors at {folder}: {fault}")) from None
+        raise LedgerError(
+            without_credentials(f"anchors at {folder}: {first_line(error)}")
+        ) from None

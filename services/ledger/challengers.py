@@ -14,7 +14,7 @@ from credit.expressions import FloatArray
 from credit.intervals import wilson
 from credit.policy import DECISIONS, Decision
 from services.ledger.store import Ledger
-from services.ledger.tables import challengers, decisions, shadow_decisions
+from services.ledger.tables import challengers, decisions, newest_first, shadow_decisions
 
 MOST_COMPARED = 20_000
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
@@ -54,7 +54,7 @@ def current_challenger(ledger: Ledger, dataset: str) -> Challenger | None:
     query = (
         select(challengers)
         .where(challengers.c.dataset == dataset)
-        .order_by(challengers.c.at.desc(), challengers.c.id.desc())
+        .order_by(*newest_first(challengers))
         .limit(1)
     )
     with ledger.reading() as connection:

@@ -10,7 +10,7 @@ from services.ledger.chain import Tip, link, payload_hash
 from services.ledger.claims import claim
 from services.ledger.decisions import Kept, NewDecision
 from services.ledger.prepared import Prepared
-from services.ledger.tables import chains, decisions, protected_attributes, referrals
+from services.ledger.tables import chains, decisions, newest_first, protected_attributes, referrals
 
 STORED, STALE = Kept("stored"), Kept("stale")
 
@@ -20,7 +20,7 @@ class Entries:
 
     def __init__(self, dialect: Dialect):
         newest = select(referrals.c.id).where(referrals.c.dataset == bindparam("name"))
-        newest = newest.order_by(referrals.c.at.desc(), referrals.c.id.desc())
+        newest = newest.order_by(*newest_first(referrals))
         move = update(chains).where(chains.c.id == bindparam("chain"))
         self._insert = Prepared(insert(decisions), dialect)
         self._move = Prepared(

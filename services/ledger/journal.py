@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
+from services.faults import first_line
 from services.ledger.chain import Tip
 from services.ledger.database import begin_decisions, connect, writing
 from services.ledger.decisions import Kept, NewDecision
@@ -203,7 +204,7 @@ class Journal:
         return kept
 
     def _fail(self, batch: Sequence[_Waiting], error: Exception) -> None:
-        problem = _line(error)
+        problem = first_line(error)
         if _is_outage(error):
             if self.is_working:
                 _log.error("decisions cannot be stored: %s", problem)
@@ -249,8 +250,3 @@ def _count(batch: Sequence[_Waiting]) -> int:
 def _is_outage(error: Exception) -> bool:
     """Whether it is the database that failed, not what it was given."""
     return isinstance(error, DBAPIError) and not isinstance(error, DataError | IntegrityError)
-
-
-def _line(error: Exception) -> str:
-    cause = getattr(error, "orig", None) or error
-    return str(cause).partition("\n")[0] or type(error).__name__

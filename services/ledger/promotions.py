@@ -22,7 +22,7 @@ from services.ledger.records import (
     PromotionDecision,
     State,
 )
-from services.ledger.tables import promotion_decisions, promotions
+from services.ledger.tables import newest_first, promotion_decisions, promotions
 
 _OVER: dict[State, str] = {
     "approved": "is approved already",
@@ -105,7 +105,7 @@ def changed(compared_with: str | None, in_production: str | None) -> str:
 
 def select_all(connection: Connection, dataset: str | None = None) -> list[Promotion]:
     """All promotions, or those of a data set, the newest first."""
-    query = _with_decisions().order_by(promotions.c.at.desc(), promotions.c.id.desc())
+    query = _with_decisions().order_by(*newest_first(promotions))
     if dataset is not None:
         query = query.where(promotions.c.dataset == dataset)
     return [_read(row) for row in connection.execute(query).mappings()]

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from services.ledger.database import keep_out_decisions, time_after
 from services.ledger.store import Ledger
-from services.ledger.tables import referrals
+from services.ledger.tables import newest_first, referrals
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,5 @@ def refer_all(ledger: Ledger, dataset: str, is_on: bool, actor: str, reason: str
 
 def _newest_first(dataset: str) -> Select[tuple[object, ...]]:
     return (
-        select(referrals)
-        .where(referrals.c.dataset == dataset)
-        .order_by(referrals.c.at.desc(), referrals.c.id.desc())
+        select(referrals).where(referrals.c.dataset == dataset).order_by(*newest_first(referrals))
     )

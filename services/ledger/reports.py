@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Table, insert, select
 
 from services.ledger.store import Ledger
-from services.ledger.tables import drift_reports, performance_reports
+from services.ledger.tables import drift_reports, newest_first, performance_reports
 
 
 @dataclass(frozen=True)
@@ -65,5 +65,5 @@ def newest_performance_report(ledger: Ledger, dataset: str) -> PerformanceReport
 def _newest(ledger: Ledger, table: Table, dataset: str) -> Mapping[Any, Any] | None:
     query = select(table).where(table.c.dataset == dataset)
     with ledger.reading() as connection:
-        newest_first = query.order_by(table.c.at.desc(), table.c.id.desc())
-        return connection.execute(newest_first.limit(1)).mappings().first()
+        newest = query.order_by(*newest_first(table)).limit(1)
+        return connection.execute(newest).mappings().first()

@@ -11,7 +11,14 @@ from uuid_utils.compat import uuid7
 
 from services.ledger.database import A_STATEMENT
 from services.ledger.store import Ledger
-from services.ledger.tables import claims, decisions, legal_holds, protected_attributes, purges
+from services.ledger.tables import (
+    claims,
+    decisions,
+    legal_holds,
+    newest_first,
+    protected_attributes,
+    purges,
+)
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ def _is_held() -> ColumnElement[bool]:
     newest = (
         select(legal_holds.c.is_on)
         .where(legal_holds.c.decision_id == decisions.c.id)
-        .order_by(legal_holds.c.at.desc(), legal_holds.c.id.desc())
+        .order_by(*newest_first(legal_holds))
         .limit(1)
         .scalar_subquery()
     )

@@ -12,7 +12,7 @@ from services.ledger.database import time_after
 from services.ledger.decisions import select_decision
 from services.ledger.records import ApiKey
 from services.ledger.store import Ledger
-from services.ledger.tables import reviews
+from services.ledger.tables import newest_first, reviews
 from services.people import user
 
 Verdict = Literal["approve", "decline"]
@@ -78,6 +78,6 @@ def review(
 
 def _newest(connection: Connection, decision_id: UUID) -> Review | None:
     query = select(reviews).where(reviews.c.decision_id == decision_id)
-    newest_first = query.order_by(reviews.c.at.desc(), reviews.c.id.desc())
-    row = connection.execute(newest_first.limit(1)).mappings().first()
+    newest = query.order_by(*newest_first(reviews)).limit(1)
+    row = connection.execute(newest).mappings().first()
     return Review(**row) if row else None

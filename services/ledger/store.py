@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from uuid_utils.compat import uuid7
 
 from credit.package import VERSION_DIGITS
+from services.faults import first_line
 from services.ledger.database import connect, exclusive, upgrade, writing
 from services.ledger.errors import LedgerError, PromotionError
 from services.ledger.history import named, previous
@@ -29,7 +30,7 @@ from services.ledger.promotions import (
     select_one,
 )
 from services.ledger.records import ApiKey, Approval, Candidate, Deployment, Promotion, Role
-from services.ledger.tables import api_keys, deployments
+from services.ledger.tables import api_keys, deployments, newest_first
 
 
 class Ledger:
@@ -365,7 +366,7 @@ def _newest_first(dataset: str) -> Select[tuple[object, ...]]:
     return (
         select(deployments)
         .where(deployments.c.dataset == dataset)
-        .order_by(deployments.c.at.desc(), deployments.c.id.desc())
+        .order_by(*newest_first(deployments))
     )
 
 
@@ -395,8 +396,7 @@ def _reported(where: str) -> Iterator[None]:
             f"ledger {where}: {error}; was it written by a newer Creditloop?"
         ) from None
     except (SQLAlchemyError, OSError) as error:
-        cause = getattr(error, "orig", None) or error
-        raise LedgerError(f"ledger {where}: {str(cause).splitlines()[0]}") from None
+        raise LedgerError(f"ledger {where}: {first_line(error)}") from None
 
 
 def without_secrets(url: str | URL) -> str:

@@ -1,6 +1,7 @@
 """The tables of the ledger. Migrations create them; a test proves that both say the same."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    UnaryExpression,
     UniqueConstraint,
     Uuid,
 )
@@ -53,6 +55,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def newest_first(table: Table) -> tuple[UnaryExpression[Any], UnaryExpression[Any]]:
+    """The order in which the row that counts comes first; ids tell apart what has one time."""
+    return table.c.at.desc(), table.c.id.desc()
 
 
 deployments = Table(
