@@ -99,7 +99,7 @@ def service_environment(settings: Settings, bento_home: Path) -> dict[str, str]:
         LAUNCHER: str(os.getpid()),
         "BENTOML_HOME": str(bento_home),
         "BENTOML_DO_NOT_TRACK": "True",
-        "BENTOML_CONFIG_OPTIONS": _bentoml_options(settings),
+        "BENTOML_CONFIG_OPTIONS": f"services.{SERVICE_NAME}.workers={settings.serving.workers}",
     }
     environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
     return environment
@@ -119,12 +119,6 @@ def bentoml_serve(host: str, port: int) -> list[str]:
     """What `python -m` runs to serve at an address."""
     where = ["--working-dir", str(ROOT), "--host", host, "--port", str(port)]
     return ["bentoml", "serve", "--quiet", SERVICE, *where]
-
-
-def _bentoml_options(settings: Settings) -> str:
-    """Workers; and no spans, which nobody collects and every request would pay for."""
-    workers = f"services.{SERVICE_NAME}.workers={settings.serving.workers}"
-    return f"{workers} tracing.excluded_urls=.*"
 
 
 def _start(
