@@ -98,35 +98,40 @@ def test_reasons_times_single_calls_and_a_batch(options: Options, tmp_path: Path
 
 def test_script_and_flow_make_the_same_models(tmp_path: Path) -> None:
     bare = orchestration._bare(DATASET, "quick", [FAMILY], tmp_path / "home")
-    flow = orchestration._flow(DATASET, "quick", [FAMILY], tmp_path / "home")
+    with orchestration._prefect_server(tmp_path / "home") as server:
+        flow = orchestration._flow(DATASET, "quick", [FAMILY], tmp_path / "home", server)
     orchestration._check_same(bare, flow)
     assert bare.aucs.keys() == {FAMILY}
     assert bare.rest == bare.seconds > 0
     assert 0 < flow.assessment < flow.seconds
 
 
-def test_orchestration_takes_medians_of_pairs(tmp_path: Path) -> None:
-    pairs = [
-        (orchestration.Run(bare, {}), orchestration.Run(flow, {}, assessment))
+def test_orchestration_takes_medians_of_rounds(tmp_path: Path) -> None:
+    run = orchestration.Run
+    rounds = [
+        orchestration.Round(run(bare, {}), run(flow, {}, assessment), run(flow + 3, {}, assessment))
         for bare, flow, assessment in ((10.0, 15.0, 4.0), (20.0, 65.0, 45.0), (40.0, 91.0, 41.0))
     ]
     medians = {
         "bare_seconds": 20.0,
         "flow_seconds": 65.0,
+        "alone_seconds": 68.0,
         "assessment_seconds": 41.0,
         "difference_seconds": 1.0,
+        "alone_difference_seconds": 4.0,
         "ratio": 1.1,
+        "alone_ratio": 1.325,
     }
-    summaries = {preset: orchestration._summary(preset, pairs) for preset in ("quick", "full")}
+    summaries = {preset: orchestration._summary(preset, rounds) for preset in ("quick", "full")}
     for preset, summary in summaries.items():
         assert summary == {f"{preset}_{name}": value for name, value in medians.items()}
     facts = {**circumstances("prefect"), "dataset": DATASET, "runs": 3}
     first = {"first_flow_in_a_new_home_quick_seconds": 30.0}
     result = {**facts, **first, **summaries["quick"], **summaries["full"]}
     page = check(orchestration.BENCHMARK, result, tmp_path)
-    assert "| `quick` | 20.0 | 65.0 | 41.0 | 1.0 | 1.100 |" in page
+    assert "| `quick` | 20.0 | 65.0 | 41.0 | 1.0 | 1.100 | 4.0 | 1.325 |" in page
     assert "ratio in `full` at most 1.05: **missed**" in page
-    assert "difference in `quick` at most 20 s: reached" in page
+    assert "difference in `quick`, alone, at most 20 s: reached" in page
     assert "assessment in `quick` at most 40 s: **missed**" in page
 
 
