@@ -9,6 +9,8 @@ from prometheus_client.registry import Collector
 from services.ledger import Ledger, LedgerError
 from services.ledger.reports import newest_drift_report, newest_performance_report
 
+LEVELS = ("calm", "warning", "critical")
+
 
 class Reported(Collector):
     """Reads the newest reports of a data set whenever metrics are rendered."""
@@ -40,6 +42,16 @@ class Reported(Collector):
             "drifted_features_count",
             "Features that drifted in the newest window.",
             report.drifted_features,
+        )
+        yield _gauge(
+            "drift_alert",
+            "What the newest windows mean together: 0 calm, 1 warning, 2 critical.",
+            LEVELS.index(report.report.get("alert", report.level)),
+        )
+        yield _gauge(
+            "drift_check_timestamp_seconds",
+            "When the newest window ended, in seconds since 1970.",
+            report.window_end.timestamp(),
         )
 
     def _performance(self) -> Iterator[Metric]:

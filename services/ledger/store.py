@@ -265,6 +265,12 @@ class Ledger:
         with self._reported(), writing(self._engine) as connection:
             yield connection
 
+    @contextmanager
+    def exclusive(self) -> Iterator[Connection]:
+        """A transaction that no other exclusive one runs beside; raises LedgerError as above."""
+        with self._reported(), exclusive(self._engine) as connection:
+            yield connection
+
     @property
     def engine(self) -> Engine:
         """The database, for those who write all day."""

@@ -275,6 +275,7 @@ purges = Table(
     Column("actor", String(200), nullable=False),
 )
 
+# One report of a package for each window, whatever is run again.
 drift_reports = Table(
     "drift_reports",
     metadata,
@@ -282,9 +283,14 @@ drift_reports = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("dataset", String(100), nullable=False),
     Column("digest", String(64), nullable=False),
+    Column("window_start", UtcDateTime, nullable=False),
+    Column("window_end", UtcDateTime, nullable=False),
     Column("score", Double, nullable=False),
+    Column("level", String(20), nullable=False),
     Column("drifted_features", Integer, nullable=False),
     Column("report", JSON, nullable=False),
+    CheckConstraint("level IN ('calm', 'warning', 'critical')", name="known_level"),
+    UniqueConstraint("dataset", "digest", "window_end"),
     Index(None, "dataset", "at"),
 )
 
@@ -295,8 +301,11 @@ performance_reports = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("dataset", String(100), nullable=False),
     Column("digest", String(64), nullable=False),
+    Column("window_start", UtcDateTime, nullable=False),
+    Column("window_end", UtcDateTime, nullable=False),
     Column("accuracy", Double),
     Column("auc", Double),
     Column("report", JSON, nullable=False),
+    UniqueConstraint("dataset", "digest", "window_end"),
     Index(None, "dataset", "at"),
 )

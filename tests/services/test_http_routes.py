@@ -3,7 +3,7 @@
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -265,15 +265,28 @@ def test_a_body_of_50_mb_is_refused(http):
 
 
 def test_gauges_of_reports_are_absent_until_there_are_reports(http, ledger, package):
-    names = {"model_accuracy", "model_auc", "drift_score", "drifted_features_count"}
+    drift_names = {
+        "drift_score",
+        "drifted_features_count",
+        "drift_alert",
+        "drift_check_timestamp_seconds",
+    }
+    names = {"model_accuracy", "model_auc", *drift_names}
     assert not names & {name for name, _ in samples(http)}
     now, dataset = datetime.now(UTC), tiny.SCHEMA.name
-    drift = DriftReport(uuid.uuid4(), now, dataset, package.digest, 0.25, 2, {})
+    window = (now - timedelta(days=1), now)
+    drift = DriftReport(
+        uuid.uuid4(), now, dataset, package.digest, *window, 0.25, "calm", 2, {"alert": "warning"}
+    )
     add_drift_report(ledger, drift)
-    performance = PerformanceReport(uuid.uuid4(), now, dataset, package.digest, 0.75, None, {})
+    performance = PerformanceReport(
+        uuid.uuid4(), now, dataset, package.digest, *window, 0.75, None, {}
+    )
     add_performance_report(ledger, performance)
     found = samples(http)
     assert found["drift_score", frozenset()] == 0.25
     assert found["drifted_features_count", frozenset()] == 2
+    assert found["drift_alert", frozenset()] == 1
+    assert found["drift_check_timestamp_seconds", frozenset()] == pytest.approx(now.timestamp())
     assert found["model_accuracy", frozenset({("model_type", "woe_logistic")})] == 0.75
     assert not any(name == "model_auc" for name, _ in found)

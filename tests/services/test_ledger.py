@@ -90,6 +90,7 @@ def test_the_api_cannot_change_or_remove_a_row():
         "engine",
         "reading",
         "writing",
+        "exclusive",
         "deploy",
         "roll_back",
         "rollback_target",

@@ -1,26 +1,17 @@
-"""What is added to decisions: outcomes, reviews, holds, protected attributes, reports."""
+"""What is added to decisions: outcomes, reviews, holds and protected attributes."""
 
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from uuid_utils.compat import uuid7
 
 from services.keys import create_key
-from services.ledger import Ledger, LedgerError, open_ledger
+from services.ledger import Ledger, open_ledger
 from services.ledger.decision_history import decision_history
 from services.ledger.errors import NotAllowedError, UnknownDecisionError
 from services.ledger.holds import hold
 from services.ledger.outcomes import NewOutcome, report_outcomes
 from services.ledger.protected import read_protected
-from services.ledger.reports import (
-    DriftReport,
-    PerformanceReport,
-    add_drift_report,
-    add_performance_report,
-    newest_drift_report,
-    newest_performance_report,
-)
 from services.ledger.reviews import review
 from services.people import user
 from tests.services.deciding import decide, new_decision, store
@@ -135,21 +126,3 @@ def test_protected_attributes_are_read_with_their_own_role_alone(ledger):
     ledger.revoke_key(key.id)
     with pytest.raises(NotAllowedError):
         read_protected(ledger, [told], key)
-
-
-def test_the_newest_report_of_a_data_set_is_found(ledger):
-    assert newest_drift_report(ledger, "tiny-credit") is None
-    assert newest_performance_report(ledger, "tiny-credit") is None
-    now = datetime.now(UTC)
-    drifts = [
-        DriftReport(uuid7(), now + timedelta(days=day), dataset, "ab" * 32, 0.1, 2, {"day": day})
-        for day, dataset in ((1, "tiny-credit"), (0, "tiny-credit"), (2, "other"))
-    ]
-    for drift in drifts:
-        add_drift_report(ledger, drift)
-    assert newest_drift_report(ledger, "tiny-credit") == drifts[0]
-    performance = PerformanceReport(uuid7(), now, "tiny-credit", "ab" * 32, None, 0.77, {"n": 9})
-    add_performance_report(ledger, performance)
-    assert newest_performance_report(ledger, "tiny-credit") == performance
-    with pytest.raises(LedgerError, match=r"(?i)unique"):
-        add_performance_report(ledger, performance)
