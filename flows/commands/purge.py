@@ -11,13 +11,14 @@ from flows.commands.console import print_json, stdout
 from flows.commands.errors import UsageError
 from flows.commands.progress import progress
 from services.ledger import Ledger, open_ledger
-from services.ledger.retention import Purgeable, count_purgeable, months_ago, purge
+from services.ledger.months import months_after
+from services.ledger.retention import Purgeable, count_purgeable, purge
 from services.people import user
 
 
 def run(months: int, dry_run: bool, yes: bool, json: bool) -> None:
     """Purge what is older, or count it."""
-    before = months_ago(datetime.now(UTC), months)
+    before = months_after(datetime.now(UTC), -months)
     with closing(open_ledger(load_settings().ledger_uri)) as ledger:
         found = count_purgeable(ledger, before)
         if not dry_run:

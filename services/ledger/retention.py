@@ -1,6 +1,5 @@
 """Purging: old decisions lose what is about a person, and keep what the chain needs."""
 
-from calendar import monthrange
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -39,17 +38,6 @@ class Purgeable:
 
     erased: int
     held: int
-
-
-def months_ago(now: datetime, months: int) -> datetime:
-    """The same day some calendar months before, or the last one of a month that is shorter.
-
-    >>> months_ago(datetime(2026, 3, 31, 12, tzinfo=UTC), 1).isoformat()
-    '2026-02-28T12:00:00+00:00'
-    """
-    year, month = divmod(now.year * 12 + now.month - 1 - months, 12)
-    last = monthrange(year, month + 1)[1]
-    return now.replace(year=year, month=month + 1, day=min(now.day, last))
 
 
 def count_purgeable(ledger: Ledger, before: datetime) -> Purgeable:
