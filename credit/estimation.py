@@ -7,12 +7,17 @@ one. Both fail in a downturn, which is when it matters; so the error of earlier 
 beside the newest.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from credit.expressions import FloatArray
 from credit.intervals import Interval
-from credit.metrics import basic_interval
+from credit.labels import BadArray
+from credit.metrics import basic_interval, point_estimates
 from credit.spec import Frozen
+
+MEASURES = ("auc", "brier", "accuracy", "bad_rate")
 
 
 class Estimate(Frozen):
@@ -80,6 +85,64 @@ def expected_auc(probability: FloatArray) -> float:
     pairs = float(bads.sum() * goods.sum())
     itself = float((p * (1 - p)).sum())  # a row is no pair with itself
     return (ordered - itself / 2) / (pairs - itself) if pairs > itself else np.nan
+
+
+class Realised(Frozen):
+    """One measure of an earlier estimate, and what came of the same rows.
+
+    error: estimated less realised. held: whether the estimate's interval holds what was realised.
+    assumed_error: the same for "it will be as on the test set", the estimate to beat; none where
+    the test set says nothing of it.
+    """
+
+    measure: str
+    estimated: Interval
+    realised: float
+    error: float
+    held: bool
+    assumed_error: float | None
+
+
+def compare_estimate(
+    estimated: Estimate,
+    assumed: Mapping[str, Interval],
+    bad: BadArray,
+    probability: FloatArray,
+    threshold: float,
+) -> tuple[Realised, ...]:
+    """Hold an earlier estimate against what became of its rows.
+
+    Args:
+        estimated: the estimate, made before any of the outcomes was known.
+        assumed: metrics of the champion on its test set.
+        bad: labels of the rows, all of which have matured [rows].
+        probability: as it was estimated from [rows].
+        threshold: as it was estimated with.
+
+    Returns:
+        Nothing where all are good or all bad, for then they cannot be ranked.
+    """
+    if not 0 < bad.sum() < len(bad):
+        return ()
+    found = {**point_estimates(bad, probability, threshold), "bad_rate": float(bad.mean())}
+    return tuple(
+        _realised(name, getattr(estimated, name), found[name], assumed.get(name))
+        for name in MEASURES
+        if getattr(estimated, name) is not None
+    )
+
+
+def _realised(
+    name: str, estimated: Interval, realised: float, assumed: Interval | None
+) -> Realised:
+    return Realised(
+        measure=name,
+        estimated=estimated,
+        realised=realised,
+        error=estimated.value - realised,
+        held=estimated.low <= realised <= estimated.high,
+        assumed_error=assumed.value - realised if assumed else None,
+    )
 
 
 def _expected(p: FloatArray, threshold: float) -> tuple[float, float, float]:

@@ -89,7 +89,9 @@ def protected_groups(rows: pd.DataFrame, schema: Schema) -> dict[str, Groups]:
     >>> groups["age"].references
     ('25 to below 60',)
     """
-    return {name: _groups(rows[name], name, column) for name, column in schema.protected.items()}
+    return {
+        name: column_groups(rows[name], name, column) for name, column in schema.protected.items()
+    }
 
 
 def pairs(groups: Mapping[str, Groups]) -> dict[str, Groups]:
@@ -141,7 +143,12 @@ class _Named:
     keys: dict[str, str]
 
 
-def _groups(values: pd.Series, name: str, column: Column) -> Groups:
+def column_groups(values: pd.Series, name: str, column: Column) -> Groups:
+    """The groups of one protected column by its validated values [rows].
+
+    Raises:
+        GroupError: the reference group is not among its groups.
+    """
     named = _of_numbers(values, column) if column.is_number else _of_levels(values, column)
     order = [group for group in named.order if group != NOT_STATED]
     position = {group: place for place, group in enumerate(order)}

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from credit.estimation import estimate, expected_auc
+from credit.estimation import compare_estimate, estimate, expected_auc
+from credit.intervals import Interval
 
 SAMPLES = 200
 
@@ -65,3 +66,28 @@ def test_it_is_the_mean_over_all_pairs(probabilities):
 def test_without_rows_there_is_no_estimate():
     with pytest.raises(ValueError, match="needs rows"):
         estimate(np.empty(0), 0.5, SAMPLES, seed=1)
+
+
+def test_an_estimate_is_held_against_what_came_of_its_rows():
+    p = np.array([0.1, 0.2, 0.3, 0.6])
+    made = estimate(p, 0.5, SAMPLES, seed=1)
+    bad = np.array([0, 0, 0, 1], dtype=np.int8)
+    found = {
+        each.measure: each
+        for each in compare_estimate(made, {"auc": Interval(0.7, 0.6, 0.8)}, bad, p, 0.5)
+    }
+    assert set(found) == {"auc", "brier", "accuracy", "bad_rate"}
+    auc = found["auc"]
+    assert auc.realised == 1.0
+    assert auc.error == pytest.approx(expected_auc(p) - 1.0)
+    assert auc.assumed_error == pytest.approx(-0.3)
+    assert found["bad_rate"].realised == 0.25
+    assert found["bad_rate"].error == pytest.approx(0.3 - 0.25)
+    assert found["bad_rate"].assumed_error is None
+    assert found["brier"].held == (made.brier.low <= found["brier"].realised <= made.brier.high)
+
+
+def test_rows_that_are_all_good_rank_nothing():
+    p = np.array([0.1, 0.2])
+    made = estimate(p, 0.5, SAMPLES, seed=1)
+    assert compare_estimate(made, {}, np.zeros(2, dtype=np.int8), p, 0.5) == ()
