@@ -10,6 +10,7 @@ from typing import Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,9 +21,12 @@ from pydantic_settings import SettingsError as UnreadableVariable
 
 from credit.plan import (
     DecisionPlan,
+    DriftPlan,
     EvaluationPlan,
     FairnessPlan,
+    MonitoringPlan,
     PromotionPlan,
+    RetrainingPlan,
     TrainingPlan,
 )
 from credit.spec import Frozen
@@ -30,6 +34,8 @@ from credit.spec import Frozen
 CONFIG_VARIABLE = "CREDITLOOP_CONFIG"
 ROOT = Path(__file__).resolve().parent.parent
 BASE = ROOT / "configs" / "base.yaml"
+# Settings whose values may be secrets: errors do not repeat them.
+SECRET = frozenset({"notify"})
 
 
 class SettingsError(ValueError):
@@ -91,6 +97,9 @@ class Settings(BaseSettings):
     fairness: FairnessPlan
     evaluation: EvaluationPlan
     promotion: PromotionPlan
+    drift: DriftPlan
+    retraining: RetrainingPlan
+    monitoring: MonitoringPlan
 
     @model_validator(mode="after")
     def _home_is_absolute(self) -> Self:
@@ -179,16 +188,16 @@ def _check_file(file: Path) -> None:
 def describe(error: ValidationError, source: str) -> str:
     """One line for each fault: where, what was got, what was expected."""
     return "; ".join(
-        f"{source}: {'.'.join(map(str, fault['loc'])) or 'content'}: "
-        + _fault(fault["type"], fault["msg"], fault["input"])
+        f"{source}: {'.'.join(map(str, fault['loc'])) or 'content'}: {_fault(fault)}"
         for fault in error.errors(include_url=False)
     )
 
 
-def _fault(kind: str, message: str, got: object) -> str:
-    if kind == "extra_forbidden":
+def _fault(fault: ErrorDetails) -> str:
+    if fault["type"] == "extra_forbidden":
         return "unknown key; remove it or correct its spelling"
-    if kind == "missing":
+    if fault["type"] == "missing":
         return "missing; add it"
-    shown = "" if isinstance(got, dict) else f", got {got!r}"
-    return message.removeprefix("Value error, ") + shown
+    got = fault["input"]
+    shown = "" if isinstance(got, dict) or SECRET & {*fault["loc"]} else f", got {got!r}"
+    return fault["msg"].removeprefix("Value error, ") + shown

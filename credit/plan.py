@@ -1,8 +1,9 @@
 """The plan of a training: splits, families and how far each is searched. Read from configs/."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from credit.spec import Frozen
 
@@ -174,6 +175,14 @@ class DriftPlan(Frozen):
     leading_share: float = Field(gt=0, le=1)
     leading_columns: int = Field(ge=0)
 
+    @model_validator(mode="after")
+    def _is_ordered(self) -> Self:
+        if self.warning > self.critical:
+            raise ValueError(
+                f"warning ({self.warning:g}) must not be above critical ({self.critical:g})"
+            )
+        return self
+
 
 class RetrainingPlan(Frozen):
     """When a champion is retrained.
@@ -190,3 +199,53 @@ class RetrainingPlan(Frozen):
     cooldown_hours: float = Field(ge=0)
     fewest_outcomes: int = Field(gt=0, description="newly matured, for a retraining")
     fewest_bads_to_recalibrate: int = Field(gt=0, description="among them, with fewer outcomes")
+
+
+class GuardPlan(Frozen):
+    """How a new champion is watched once it decides; it is taken back when it does badly.
+
+    `most_change` is how much the approval rate may differ from the former champion's, a share.
+    """
+
+    minutes: float = Field(gt=0, description="so long it is watched")
+    rows: int = Field(gt=0, description="fewer decisions are no reason to take it back")
+    most_errors: float = Field(ge=0, le=1, description="share of requests that may fail")
+    most_change: float = Field(gt=0, le=1)
+
+
+SCHEMES = ("https", "http", "slack+https", "slack+http", "mailto")
+
+
+def _is_notified(url: str) -> str:
+    """Refuse what cannot be notified; the message keeps the URL, and a token in it, to itself."""
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES:
+        raise ValueError(f"expected a URL that begins with one of {', '.join(SCHEMES)}")
+    if parts.scheme == "mailto":
+        if "@" not in parts.path or not parse_qs(parts.query).get("smtp"):
+            raise ValueError("expected mailto:risk@lender.example?smtp=host:port")
+    elif not parts.hostname:
+        raise ValueError("expected a host after ://")
+    return url
+
+
+class MonitoringPlan(Frozen):
+    """What the nightly check reads, how it measures, and whom it tells.
+
+    A window holds the decisions of `window_hours`, or, unless it is 0, the newest `window_rows`
+    since the window before. Outcomes count once the spec's horizon has passed since the decision,
+    or `horizon_months` where the spec has none.
+    """
+
+    window_hours: float = Field(gt=0)
+    window_rows: int = Field(ge=0)
+    hourly: bool = Field(default=False, description="check every hour too, not nightly alone")
+    replayed: int = Field(ge=0, description="decisions recomputed in each check, drawn at random")
+    fewest_matured: int = Field(gt=0, description="with fewer, nothing but the bad rate is said")
+    horizon_months: int = Field(gt=0)
+    vintage: Literal["month", "quarter"]
+    bootstrap_samples: int = Field(gt=0)
+    notify: tuple[Annotated[str, AfterValidator(_is_notified)], ...] = Field(
+        default=(), repr=False, description="URLs; they may hold a token, so set them by a variable"
+    )
+    guard: GuardPlan
