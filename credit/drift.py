@@ -3,8 +3,11 @@
 `compare` computes, `judge` judges. A column's drift score is s = p^a / (p^a + 0.1^a), where a is
 0.925 and p is PSI less its expectation under no drift: 0.5 is a PSI of 0.10, 0.7 one of 0.25, and
 a small window does not score by being small. A column has drifted when its score is at least 0.5
-and its test (Kolmogorov-Smirnov for numbers, chi-square for categories) is significant after
-Benjamini and Hochberg (1995) over all columns.
+and its test is significant after Benjamini and Hochberg (1995) over all columns.
+
+The test of categories is chi-square. That of numbers is Kolmogorov-Smirnov on their values; where
+values are missing or special codes, which have no place in an order, chi-square on these kinds
+stands beside it, and the smaller of both p-values counts, doubled.
 """
 
 from collections.abc import Mapping
@@ -47,10 +50,10 @@ class Movement(Frozen):
 class ColumnShift(Frozen):
     """How far one column has moved; no judgement.
 
-    psi: less its expectation under no drift. distance: of numbers Wasserstein's in standard
-    deviations of the reference, of categories Jensen and Shannon's; none where a side has no
-    values. missing: share without a value. mean: in the column's unit. new_levels: share of the
-    window's rows with a level that the reference never had.
+    psi: less its expectation under no drift. test: the one that decided. distance: of numbers
+    Wasserstein's in standard deviations of the reference, of categories Jensen and Shannon's;
+    none where a side has no values. missing: share without a value. mean: in the column's unit.
+    new_levels: share of the window's rows with a level that the reference never had.
     """
 
     name: str
@@ -229,14 +232,23 @@ def _same_bins(name: str, reference: ColumnProfile, window: ColumnProfile) -> np
 
 
 def _number(reference: NumberProfile, window: NumberProfile) -> dict[str, object]:
-    tested = kolmogorov_smirnov_of_counts(reference.ordinary, window.ordinary)
     way = wasserstein_of_counts(reference.ordinary, window.ordinary, _positions(reference, window))
     deviation = reference.deviation
     return {
-        **_tested("Kolmogorov-Smirnov", tested),
+        **_number_test(reference, window),
         "distance": float(way / deviation) if np.isfinite(way) and deviation > 0 else None,
         "mean": _mean(reference, window),
     }
+
+
+def _number_test(reference: NumberProfile, window: NumberProfile) -> dict[str, object]:
+    values = kolmogorov_smirnov_of_counts(reference.ordinary, window.ordinary)
+    if not (reference.kinds + window.kinds)[:-1].any():
+        return _tested("Kolmogorov-Smirnov", values)
+    kinds = chi_square(reference.kinds, window.kinds)
+    if kinds.p_value < values.p_value:
+        return _tested("chi-square", kinds, of=2)
+    return _tested("Kolmogorov-Smirnov", values, of=2)
 
 
 def _positions(reference: NumberProfile, window: NumberProfile) -> np.ndarray:
@@ -257,8 +269,10 @@ def _category(reference: CategoryProfile, window: CategoryProfile) -> dict[str, 
     }
 
 
-def _tested(name: TestName, tested: Tested) -> dict[str, object]:
-    return {"test": name, "statistic": tested.statistic, "p_value": tested.p_value}
+def _tested(name: TestName, tested: Tested, of: int = 1) -> dict[str, object]:
+    """The smallest p-value of so many tests (Bonferroni)."""
+    p_value = min(of * tested.p_value, 1.0)
+    return {"test": name, "statistic": tested.statistic, "p_value": p_value}
 
 
 def _missing(reference: ColumnProfile, window: ColumnProfile) -> Movement:

@@ -8,7 +8,7 @@ seen share one.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,7 +17,7 @@ import numpy as np
 from credit.binning import quantile_edges
 from credit.expressions import FloatArray
 from credit.features import MISSING, TextArray
-from credit.partition import IndexArray, NumberPartition, ordinary, tally
+from credit.partition import IndexArray, NumberPartition, tally
 
 FINE_BINS, PSI_BINS = 200, 10
 # A level with a smaller share of the reference is pooled with the unseen.
@@ -25,6 +25,29 @@ RAREST_SHARE = 0.005
 ABSENT = 1
 # Larger values count as this much in sums, so that their squares stay finite.
 LARGEST = 1e150
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """The values of a sample: how many are missing or each special code, the others ascending.
+
+    Sorting once is faster than finding the bin of each value, and sums of ascending values do not
+    depend on the order of rows.
+    """
+
+    aside: FloatArray
+    usual: FloatArray
+
+    @classmethod
+    def of(cls, values: FloatArray, codes: Sequence[float]) -> "_Sorted":
+        ascending = np.sort(values)  # NaN comes last
+        present = ascending[: np.searchsorted(ascending, np.nan)]
+        aside = [len(ascending) - len(present)]
+        for code in codes:
+            start, stop = (int(np.searchsorted(present, code, side)) for side in ("left", "right"))
+            present = np.delete(present, slice(start, stop))
+            aside.append(stop - start)
+        return cls(np.array(aside, dtype=np.float64), present)
 
 
 @dataclass(frozen=True)
@@ -40,15 +63,13 @@ class NumberGrid:
     codes: tuple[float, ...]
 
     @classmethod
-    def fit(cls, values: FloatArray, codes: Sequence[float]) -> "NumberGrid":
-        """Bins that hold equally many of the reference's ordinary values [rows]."""
-        special = dict.fromkeys(codes, "")
-        usual = values[ordinary(values, special)]
+    def fit(cls, usual: FloatArray, codes: tuple[float, ...]) -> "NumberGrid":
+        """Bins that hold equally many of the reference's ordinary values [rows], ascending."""
         if not len(usual):
-            return cls(np.empty(0), np.empty(0), tuple(sorted(codes)))
-        ends = np.array([usual.min(), np.nextafter(usual.max(), np.inf)])
+            return cls(np.empty(0), np.empty(0), codes)
+        ends = np.array([usual[0], np.nextafter(usual[-1], np.inf)])
         psi = np.union1d(ends, quantile_edges(usual, PSI_BINS))
-        return cls(np.union1d(psi, quantile_edges(usual, FINE_BINS)), psi, tuple(sorted(codes)))
+        return cls(np.union1d(psi, quantile_edges(usual, FINE_BINS)), psi, codes)
 
     @cached_property
     def partition(self) -> NumberPartition:
@@ -59,11 +80,6 @@ class NumberGrid:
     def first(self) -> int:
         """The position of the first fine bin."""
         return 1 + len(self.codes)
-
-    @property
-    def width(self) -> int:
-        """How many bins there are."""
-        return self.first + len(self.fine) + 1
 
     @cached_property
     def groups(self) -> IndexArray:
@@ -93,14 +109,14 @@ class NumberProfile:
     @classmethod
     def fit(cls, values: FloatArray, codes: Sequence[float] = ()) -> "NumberProfile":
         """The profile of a reference [rows], which fixes the bins."""
-        grid = NumberGrid.fit(values, codes)
-        usual = values[ordinary(values, dict.fromkeys(codes, ""))]
-        origin = float(np.clip(usual, -LARGEST, LARGEST).mean()) if len(usual) else 0.0
-        return _profile(grid, origin, values)
+        ordered = tuple(sorted(codes))
+        sample = _Sorted.of(values, ordered)
+        origin = float(_bounded(sample.usual).mean()) if len(sample.usual) else 0.0
+        return _profile(NumberGrid.fit(sample.usual, ordered), origin, sample)
 
     def of(self, values: FloatArray) -> "NumberProfile":
         """The profile of another sample [rows] in the same bins."""
-        return _profile(self.grid, self.origin, values)
+        return _profile(self.grid, self.origin, _Sorted.of(values, self.grid.codes))
 
     def __add__(self, other: "NumberProfile") -> "NumberProfile":
         return replace(
@@ -128,6 +144,11 @@ class NumberProfile:
         return self.counts[self.grid.first :]
 
     @property
+    def kinds(self) -> FloatArray:
+        """Rows that are missing, that have each special code, and that have any other value."""
+        return np.append(self.counts[: self.grid.first], self.ordinary.sum())
+
+    @property
     def psi_counts(self) -> FloatArray:
         """Rows in each bin of PSI."""
         return tally(self.grid.groups, int(self.grid.groups[-1]) + 1, self.counts)
@@ -148,19 +169,26 @@ class NumberProfile:
         return float(np.sqrt(max(about_mean, 0.0) / (rows - 1)))
 
 
-def _profile(grid: NumberGrid, origin: float, values: FloatArray) -> NumberProfile:
-    index = grid.partition.index(values)
-    present = np.clip(np.where(np.isnan(values), 0.0, values), -LARGEST, LARGEST)
-    usual = present[index >= grid.first]
+def _profile(grid: NumberGrid, origin: float, sample: _Sorted) -> NumberProfile:
+    usual = _bounded(sample.usual)
+    starts = np.concatenate([[0], np.searchsorted(sample.usual, grid.fine)])
+    rows = np.diff(starts, append=len(usual))
+    # `reduceat` wants every start below the length, and gives an empty stretch its first value.
+    sums = np.where(rows > 0, np.add.reduceat(np.append(usual, 0.0), starts), 0.0)
+    codes = _bounded(np.array([0.0, *grid.codes]))
     return NumberProfile(
         grid,
         origin,
-        counts=tally(index, grid.width),
-        sums=tally(index, grid.width, present),
+        counts=np.concatenate([sample.aside, rows]),
+        sums=np.concatenate([sample.aside * codes, sums]),
         squares=float(((usual - origin) ** 2).sum()),
         lowest=float(usual.min(initial=np.inf)),
         highest=float(usual.max(initial=-np.inf)),
     )
+
+
+def _bounded(values: FloatArray) -> FloatArray:
+    return np.clip(values, -LARGEST, LARGEST)
 
 
 @dataclass(frozen=True)
@@ -180,19 +208,27 @@ class CategoryProfile:
     @classmethod
     def fit(cls, texts: TextArray) -> "CategoryProfile":
         """The profile of a reference [rows], which fixes the levels."""
-        counted = Counter(texts.tolist())
+        return cls.fit_counts(Counter(texts.tolist()))
+
+    @classmethod
+    def fit_counts(cls, counted: Mapping[str, int]) -> "CategoryProfile":
+        """The same from how many rows each text has; the empty text is missing."""
         known = frozenset(counted) - {MISSING}
-        fewest = RAREST_SHARE * len(texts)
+        fewest = RAREST_SHARE * sum(counted.values())
         levels = tuple(sorted(level for level in known if counted[level] >= fewest))
-        return cls(levels, known, np.zeros(2 + len(levels))).of(texts)
+        return cls(levels, known, np.zeros(2 + len(levels))).of_counts(counted)
 
     def of(self, texts: TextArray) -> "CategoryProfile":
         """The profile of another sample [rows] over the same levels."""
-        counted = Counter(texts.tolist())
-        absent = counted.pop(MISSING, 0)
-        alone = [counted.pop(level, 0) for level in self.levels]
-        new = sum(rows for level, rows in counted.items() if level not in self.known)
-        counts = np.array([sum(counted.values()), absent, *alone], dtype=np.float64)
+        return self.of_counts(Counter(texts.tolist()))
+
+    def of_counts(self, counted: Mapping[str, int]) -> "CategoryProfile":
+        """The same from how many rows each text has; the empty text is missing."""
+        rest = dict(counted)
+        absent = rest.pop(MISSING, 0)
+        alone = [rest.pop(level, 0) for level in self.levels]
+        new = sum(rows for level, rows in rest.items() if level not in self.known)
+        counts = np.array([sum(rest.values()), absent, *alone], dtype=np.float64)
         return replace(self, counts=counts, new=new)
 
     def __add__(self, other: "CategoryProfile") -> "CategoryProfile":

@@ -1,12 +1,13 @@
 from math import isnan
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
+from scipy.stats import chi2_contingency, entropy, ks_2samp, wasserstein_distance
 
 from credit.distances import (
     chi_square,
@@ -14,6 +15,7 @@ from credit.distances import (
     jensen_shannon,
     kolmogorov_smirnov,
     kolmogorov_smirnov_of_counts,
+    psi,
     wasserstein,
     wasserstein_of_counts,
 )
@@ -141,3 +143,31 @@ def test_a_side_without_values_is_no_evidence(empty):
     assert excess_psi(**counts) == 0.0
     assert chi_square(**counts).p_value == 1.0
     assert isnan(jensen_shannon(**counts))
+
+
+@given(tables())
+def test_psi_is_the_divergence_both_ways_of_scipy(table):
+    before, now = ((counts + 0.5) / (counts + 0.5).sum() for counts in table)
+    expected = entropy(before, now) + entropy(now, before)
+    assert psi(*table) == pytest.approx(expected, abs=TO_THE_NINTH)
+
+
+def test_what_evidently_computes_alike_agrees():
+    """Its Smirnov is asymptotic from 10,001 rows on; its Wasserstein is in standard deviations."""
+    from evidently.legacy.calculations.stattests import (
+        jensenshannon_stat_test,
+        ks_stat_test,
+        wasserstein_stat_test,
+    )
+
+    draw = np.random.default_rng(2)
+    before, now = np.sort(draw.normal(size=12_000)), np.sort(draw.normal(0.02, 1.01, 11_000))
+    sides = pd.Series(before), pd.Series(now)
+    smirnov = ks_stat_test(*sides, "num", None).drift_score
+    assert kolmogorov_smirnov(before, now).p_value == pytest.approx(smirnov, abs=TO_THE_NINTH)
+    way = wasserstein_stat_test(*sides, "num", None).drift_score
+    assert wasserstein(before, now) / before.std() == pytest.approx(way, abs=TO_THE_NINTH)
+    counts = np.array([700.0, 200.0, 100.0]), np.array([300.0, 500.0, 200.0])
+    levels = [pd.Series(np.repeat(["a", "b", "c"], side.astype(int))) for side in counts]
+    nats = jensenshannon_stat_test(*levels, "cat", None).drift_score
+    assert jensen_shannon(*counts) * np.sqrt(np.log(2)) == pytest.approx(nats, abs=TO_THE_NINTH)

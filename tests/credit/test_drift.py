@@ -2,7 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
 
+from credit.distances import excess_psi
 from credit.drift import ColumnShift, Movement, alert, compare, drift_score, judge
 from credit.plan import DriftPlan
 from credit.profiles import CategoryProfile, NumberProfile
@@ -162,3 +166,103 @@ def test_a_level_is_one_of_a_window_whatever_its_size():
         for n in (200, 1_000, 20_000)
     }
     assert max(scores.values()) - min(scores.values()) < 0.05
+
+
+def values_with_gaps(share: float, rows: int, seed: int = 8):
+    draw = np.random.default_rng(seed)
+    return np.where(draw.random(rows) < share, np.nan, draw.normal(size=rows))
+
+
+def test_a_tenth_that_goes_missing_is_drift_though_the_values_have_not_moved():
+    reference = NumberProfile.fit(values_with_gaps(0.0, 20_000))
+    for rows in (200, 1_000):
+        window = judged({}, compare("x", reference, reference.of(values_with_gaps(0.1, rows, 9))))
+        (column,) = window.columns
+        assert (column.shift.test, column.has_drifted) == ("chi-square", True)
+        assert window.level != "calm"
+
+
+def test_a_window_without_any_value_has_drifted():
+    reference = NumberProfile.fit(np.arange(1000.0))
+    found = compare("x", reference, reference.of(np.full(100, np.nan)))
+    assert found.p_value == pytest.approx(0.0, abs=1e-9)
+    assert judged({}, found, rows=100).level == "critical"
+
+
+def test_rows_that_move_between_special_codes_are_drift():
+    codes = (-2.0, -1.0)
+    reference = NumberProfile.fit(np.repeat([-2.0, -1.0, 1.0], [500, 400, 100]), codes)
+    moved = compare("x", reference, reference.of(np.repeat([-2.0, -1.0, 1.0], [200, 700, 100])))
+    expected = chi2_contingency([[500, 400, 100], [200, 700, 100]])
+    assert (moved.test, moved.statistic) == ("chi-square", pytest.approx(expected.statistic))
+    assert moved.p_value == pytest.approx(2 * expected.pvalue)
+
+
+def test_the_smaller_p_value_of_two_tests_is_doubled():
+    draw = np.random.default_rng(1)
+    values, moved = draw.normal(size=400), draw.normal(0.3, 1, 200)
+    whole = NumberProfile.fit(values)
+    alone = compare("x", whole, whole.of(moved))
+    gaps = NumberProfile.fit(np.append(values, [np.nan] * 40))
+    both = compare("x", gaps, gaps.of(np.append(moved, [np.nan] * 20)))
+    assert alone.test == both.test == "Kolmogorov-Smirnov"
+    assert (both.statistic, both.p_value) == (alone.statistic, 2 * alone.p_value)
+
+
+samples = st.lists(
+    st.one_of(st.integers(-3, 3).map(float), st.floats(-1e3, 1e3, allow_nan=False, width=32)),
+    min_size=2,
+    max_size=60,
+).map(lambda values: np.array(values, dtype=float))
+
+
+@given(samples)
+def test_the_same_sample_scores_nothing(values):
+    profile = NumberProfile.fit(values)
+    same = compare("x", profile, profile.of(values[::-1]))
+    assert (same.score, same.psi, same.statistic, same.p_value) == (0.0, 0.0, 0.0, 1.0)
+    assert not same.distance
+    texts = np.array([str(value) for value in values], dtype=object)
+    category = CategoryProfile.fit(texts)
+    level = compare("c", category, category.of(texts[::-1]))
+    assert (level.score, level.statistic, level.distance) == (0.0, 0.0, 0.0)
+
+
+@given(samples, samples, samples)
+def test_a_window_in_parts_is_judged_as_the_whole(reference, one, other):
+    profile = NumberProfile.fit(reference)
+    whole = compare("x", profile, profile.of(np.concatenate([one, other])))
+    parts = compare("x", profile, profile.of(one) + profile.of(other))
+    assert (parts.psi, parts.statistic, parts.p_value) == (
+        whole.psi,
+        whole.statistic,
+        whole.p_value,
+    )
+    assert parts.distance == pytest.approx(whole.distance, abs=1e-9)
+
+
+@given(samples, samples)
+def test_a_profile_is_as_good_as_the_rows_within_its_bins(reference, window):
+    """Smirnov's distance misses at most the fullest bin, Wasserstein's at most the bins' width."""
+    profile = NumberProfile.fit(reference)
+    now = profile.of(window)
+    found = compare("x", profile, now)
+    exact = ks_2samp(reference, window, method="asymp").statistic
+    shares = [each.ordinary / each.ordinary.sum() for each in (profile, now)]
+    fullest = max(float(share.max()) for share in shares)
+    assert exact - fullest - 1e-9 <= found.statistic <= exact + 1e-9
+    both = np.concatenate([reference, window])
+    edges = np.concatenate([[both.min()], profile.grid.fine, [both.max()]])
+    width = np.diff(np.clip(edges, both.min(), both.max()))
+    bound = sum(float((share * width).sum()) for share in shares)
+    if found.distance is not None:
+        way = found.distance * profile.deviation
+        assert abs(way - wasserstein_distance(reference, window)) <= bound * (1 + 1e-9) + 1e-9
+
+
+@given(samples, samples)
+def test_psi_of_profiles_is_that_of_the_rows_in_the_same_bins(reference, window):
+    profile = NumberProfile.fit(reference)
+    edges = np.concatenate([[-np.inf], profile.grid.psi, [np.inf]])
+    counts = [np.histogram(values, edges)[0].astype(float) for values in (reference, window)]
+    assert compare("x", profile, profile.of(window)).psi == pytest.approx(excess_psi(*counts), abs=1e-9)

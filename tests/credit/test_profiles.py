@@ -88,3 +88,51 @@ def test_the_order_of_rows_does_not_matter(values, random):
     random.shuffle(shuffled)
     profile = NumberProfile.fit(values, CODES)
     assert profile.of(np.array(shuffled, dtype=float)).counts.tolist() == profile.counts.tolist()
+
+
+@given(numbers, numbers)
+def test_counts_are_those_of_each_value_looked_up(reference, window):
+    profile = NumberProfile.fit(reference, CODES)
+    places = profile.grid.partition.index(window)
+    expected = np.bincount(places, minlength=len(profile.counts))
+    assert profile.of(window).counts.tolist() == expected.tolist()
+
+
+@given(numbers, st.randoms(use_true_random=False))
+def test_sums_do_not_depend_on_the_order_of_rows_to_the_last_bit(values, random):
+    shuffled = values.tolist()
+    random.shuffle(shuffled)
+    one = NumberProfile.fit(values, CODES)
+    other = NumberProfile.fit(np.array(shuffled, dtype=float), CODES)
+    assert (one.origin, one.squares) == (other.origin, other.squares)
+    assert one.sums.tolist() == other.sums.tolist()
+
+
+def test_several_codes_stand_apart_from_values_and_from_each_other():
+    profile = NumberProfile.fit(np.array([-2.0, 3.0, -1.0, -2.0, 0.0, np.nan, 1.0]), (0, -2, -1))
+    assert profile.grid.codes == (-2, -1, 0)
+    assert profile.kinds.tolist() == [1, 2, 1, 1, 2]
+    assert profile.sums[:4].tolist() == [0, -4, -1, 0]
+    assert profile.of(np.array([-0.0, -2.0])).kinds.tolist() == [0, 1, 0, 1, 0]
+
+
+def test_infinite_values_lie_in_the_outer_bins():
+    profile = NumberProfile.fit(np.arange(100.0))
+    window = profile.of(np.array([np.inf, -np.inf, np.nan]))
+    assert (window.ordinary[0], window.ordinary[-1], window.missing) == (1, 1, 1)
+    assert np.isfinite(window.sums).all()
+
+
+@given(texts, texts)
+def test_a_category_from_counts_is_that_from_rows(reference, window):
+    def counts(values):
+        levels, rows = np.unique(values.astype(str), return_counts=True)
+        return dict(zip(levels.tolist(), rows.tolist(), strict=True))
+
+    by_rows, by_counts = (
+        CategoryProfile.fit(reference),
+        CategoryProfile.fit_counts(counts(reference)),
+    )
+    assert (by_rows.levels, by_rows.known) == (by_counts.levels, by_counts.known)
+    one, other = by_rows.of(window), by_counts.of_counts(counts(window))
+    assert (one.counts.tolist(), one.new) == (other.counts.tolist(), other.new)
