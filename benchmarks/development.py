@@ -10,6 +10,7 @@ from credit.package import Contents, Package, Provenance
 from credit.plan import FamilyName, PresetName
 from credit.policy import Policy
 from credit.reasoning import build_reason_model
+from credit.reference import reference_of
 from credit.splits import in_fixed_order, split
 from credit.training import Development, TrainedFamily, prepare, train_family
 from credit.validation import validate
@@ -48,10 +49,17 @@ def package_of(trained: TrainedFamily, development: Development) -> Package:
         test.features[decided.decision == "approve"],
         development.train.applications,
     )
-    contents, unknown = (
-        Contents(trained.graph, policy, reasons, b"", b""),
-        Provenance(*4 * ("",), {}),
+    known = reference_of(
+        development.feature_map.schema,
+        trained.graph,
+        policy,
+        development.train.applications,
+        test.applications,
+        importance={},
+        baseline=None,
     )
+    contents = Contents(trained.graph, policy, reasons, known.to_json(), b"", b"")
+    unknown = Provenance(*4 * ("",), {})
     return Package.build(development.feature_map.schema, trained.family, contents, unknown)
 
 

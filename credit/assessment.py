@@ -22,13 +22,15 @@ from credit.explanation import (
 )
 from credit.expressions import FloatArray
 from credit.fairness import FairnessAudit, audit
-from credit.features import Features
+from credit.features import Applications, Features
 from credit.groups import Groups
 from credit.impact import Impact, impact
+from credit.performance import baseline
 from credit.plan import DecisionPlan, EvaluationPlan, FairnessPlan, FamilyName
 from credit.policy import DecisionArray, Policy, band
 from credit.reasoning import ReasonCheck, build_reason_model, check_reason_model
 from credit.reasons import ReasonModel
+from credit.reference import Reference, reference_of
 from credit.sampling import evenly_spaced
 from credit.training import Development, Part, TrainedFamily, TrainingError
 
@@ -47,7 +49,11 @@ class Portfolio:
 
 @dataclass(frozen=True)
 class Assessor:
-    """What every family of a training is assessed on, and how far."""
+    """What every family of a training is assessed on, and how far.
+
+    newest: applications that are normal from now on, approved or not; unless they are given, those
+    of the training are.
+    """
 
     development: Development
     train: Portfolio
@@ -60,6 +66,7 @@ class Assessor:
     fewest_bads_for_isotonic: int
     seed: int
     threads: int
+    newest: Applications | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ class Assessment:
         validation, test: decisions on those parts' rows.
         reason_model: the package's bytes.
         given: the reasons of a sample of test rows whose probability is declined.
+        reference: what is normal for the family, which drift is measured from.
     """
 
     policy: Policy
@@ -83,6 +91,7 @@ class Assessment:
     fairness: FairnessAudit
     explanation: GlobalExplanation
     monotone: tuple[MonotoneCheck, ...]
+    reference: Reference
 
 
 def assess(trained: TrainedFamily, by: Assessor) -> Assessment:
@@ -112,6 +121,9 @@ def _assess(trained: TrainedFamily, by: Assessor) -> Assessment:
     reason_model = ReasonModel.from_bytes(content, development.feature_map.schema)
     declined = _sample(test.part.features[band(policy, trained.test) == "decline"], by)
     given, quality = reasons_and_quality(reason_model, declined)
+    explanation = explain_globally(
+        reason_model, development.feature_map, _sample(test.part.features, by)
+    )
     return Assessment(
         policy=policy,
         validation=on_validation,
@@ -131,15 +143,14 @@ def _assess(trained: TrainedFamily, by: Assessor) -> Assessment:
             by.seed,
         ),
         fairness=audit(on_test.decision, test.part.bad, test.groups, by.fairness, by.seed),
-        explanation=explain_globally(
-            reason_model, development.feature_map, _sample(test.part.features, by)
-        ),
+        explanation=explanation,
         monotone=monotone_checks(
             trained.model.margin,
             development.feature_map,
             development.train.features,
             seed=by.seed,
         ),
+        reference=_reference(trained, policy, on_test.decision, explanation, by),
     )
 
 
@@ -160,6 +171,37 @@ def _policy(trained: TrainedFamily, by: Assessor) -> Policy:
     part = by.validation.part
     by_rule = Rules(by.development.feature_map.schema)(part.applications).decision
     return choose_bands(part.bad, trained.validation, by.validation.exposure, by.decisions, by_rule)
+
+
+def _reference(
+    trained: TrainedFamily,
+    policy: Policy,
+    on_test: DecisionArray,
+    explanation: GlobalExplanation,
+    by: Assessor,
+) -> Reference:
+    """Columns of all rows; score and decisions of those only that the family was not fitted on."""
+    train, validation, test = (each.part for each in (by.train, by.validation, by.test))
+    unseen = validation.applications.followed_by(test.applications)
+    everyone = train.applications.followed_by(unseen)
+    if by.newest is not None:
+        unseen = everyone = by.newest
+    return reference_of(
+        by.development.feature_map.schema,
+        trained.graph,
+        policy,
+        everyone,
+        unseen,
+        importance=explanation.importance,
+        baseline=baseline(
+            test.bad,
+            trained.test,
+            on_test,
+            policy.decline_above,
+            by.bootstrap_samples,
+            by.seed,
+        ),
+    )
 
 
 def _approved(trained: TrainedFamily, decision: DecisionArray, by: Assessor) -> Features:

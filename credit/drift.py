@@ -84,6 +84,8 @@ class WindowDrift(Frozen):
     """What a window's columns say together; columns come with the worst first.
 
     rows: of the window. level: of this window alone; an alert wants more than one (see `alert`).
+    probability, decisions: what the champion said; shown, and not part of score and level.
+    faults: columns that could not be compared, and why; they are not among the columns.
     """
 
     rows: int
@@ -92,6 +94,9 @@ class WindowDrift(Frozen):
     drifted: int
     level: Level
     columns: tuple[ColumnDrift, ...]
+    probability: ColumnShift | None = None
+    decisions: ColumnShift | None = None
+    faults: Mapping[str, str] = {}
 
     @property
     def drifted_share(self) -> float:

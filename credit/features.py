@@ -43,6 +43,13 @@ class Applications:
     def __getitem__(self, rows: slice | NDArray[np.generic]) -> "Applications":
         return Applications(self.numbers[rows], self.categories[rows])
 
+    def followed_by(self, others: "Applications") -> "Applications":
+        """These rows, then the others."""
+        return Applications(
+            np.concatenate([self.numbers, others.numbers]),
+            np.concatenate([self.categories, others.categories]),
+        )
+
 
 def from_frame(rows: "pd.DataFrame", schema: Schema) -> Applications:
     """Raw fields of validated rows."""

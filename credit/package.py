@@ -10,14 +10,17 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import ValidationError
 
 from credit.policy import Policy
 from credit.spec import Frozen, Schema
 
-FORMAT = 2
+if TYPE_CHECKING:
+    from credit.reference import Reference
+
+FORMAT = 3
 # So many digits of a digest tell people which version they look at.
 VERSION_DIGITS = 12
 MANIFEST = "MANIFEST.json"
@@ -25,9 +28,10 @@ GRAPH = "model.onnx"
 SCHEMA = "schema.json"
 POLICY = "policy.json"
 REASONS = "reasons.npz"
+REFERENCE = "reference.json"
 CARD = "model_card.html"
 CARD_DATA = "model_card.json"
-REQUIRED = (GRAPH, SCHEMA, POLICY, REASONS, CARD, CARD_DATA)
+REQUIRED = (GRAPH, SCHEMA, POLICY, REASONS, REFERENCE, CARD, CARD_DATA)
 
 
 Value = TypeVar("Value")
@@ -40,7 +44,7 @@ class PackageError(ValueError):
 class Manifest(Frozen):
     """What a package holds and what it was made from. All values but `files` name inputs."""
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     dataset: str
     family: str
     training_data: str
@@ -68,12 +72,14 @@ class Contents:
 
     graph: raw fields to probability of default, as ONNX.
     reasons: the reason model, as `credit.reasoning.build_reason_model` wrote it.
+    reference: what is normal, as `credit.reference.Reference.to_json` wrote it.
     card, card_data: the model card as HTML and its evidence as JSON.
     """
 
     graph: bytes
     policy: Policy
     reasons: bytes
+    reference: bytes
     card: bytes
     card_data: bytes
 
@@ -94,6 +100,7 @@ class Package:
             SCHEMA: schema_json(schema),
             POLICY: contents.policy.to_json(),
             REASONS: contents.reasons,
+            REFERENCE: contents.reference,
             CARD: contents.card,
             CARD_DATA: contents.card_data,
         }
@@ -145,7 +152,8 @@ class Package:
             detail = error.errors()[0]
             where = ".".join(map(str, detail["loc"])) or "content"
             raise PackageError(
-                f"{MANIFEST}: {where}: {detail['msg']}; this version reads format {FORMAT}"
+                f"{MANIFEST}: {where}: {detail['msg']}; this version reads format {FORMAT}, "
+                "so train again"
             ) from None
 
     @cached_property
@@ -157,6 +165,13 @@ class Package:
     def policy(self) -> Policy:
         """The policy that applications are decided by."""
         return self._read(POLICY, Policy.from_json)
+
+    @cached_property
+    def reference(self) -> "Reference":
+        """What is normal for the champion."""
+        from credit.reference import Reference  # it needs this module, and a service no drift
+
+        return self._read(REFERENCE, Reference.from_json)
 
     @property
     def graph(self) -> bytes:

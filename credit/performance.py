@@ -8,20 +8,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from credit.baseline import Baseline
 from credit.expressions import FloatArray
 from credit.intervals import Interval, wilson
 from credit.labels import BadArray
 from credit.metrics import evaluate
+from credit.policy import DecisionArray
 from credit.spec import Frozen
 
 COMPARED = ("accuracy", "gini", "brier")
-
-
-class Baseline(Frozen):
-    """The champion on the approved part of its test set: rows, and its metrics."""
-
-    rows: int
-    metrics: Mapping[str, Interval]
 
 
 class Performance(Frozen):
@@ -39,6 +34,29 @@ class Performance(Frozen):
     observed_to_expected: Interval | None
     metrics: Mapping[str, Interval] | None
     drops: Mapping[str, Interval]
+
+
+def baseline(
+    bad: BadArray,
+    probability: FloatArray,
+    decision: DecisionArray,
+    threshold: float,
+    samples: int,
+    seed: int,
+) -> Baseline | None:
+    """The champion on the test rows that its policy approves; none where they are of one kind.
+
+    Args:
+        bad: labels of the test rows [rows].
+        probability, decision: what the champion says of them [rows].
+        threshold: from which on a row is called bad.
+        samples, seed: of the bootstrap.
+    """
+    approved = decision == "approve"
+    if not 0 < bad[approved].sum() < approved.sum():
+        return None
+    metrics = evaluate(bad[approved], probability[approved], samples, seed, threshold)
+    return Baseline(rows=int(approved.sum()), metrics=metrics)
 
 
 def measure(

@@ -18,6 +18,7 @@ from credit.binning import quantile_edges
 from credit.expressions import FloatArray
 from credit.features import MISSING, TextArray
 from credit.partition import IndexArray, NumberPartition, tally
+from credit.stored import StoredArray, StoredNumber, StoredTexts
 
 FINE_BINS, PSI_BINS = 200, 10
 # A level with a smaller share of the reference is pooled with the unseen.
@@ -58,8 +59,8 @@ class NumberGrid:
     psi: those of them that are edges of PSI's bins.
     """
 
-    fine: FloatArray
-    psi: FloatArray
+    fine: StoredArray
+    psi: StoredArray
     codes: tuple[float, ...]
 
     @classmethod
@@ -100,11 +101,11 @@ class NumberProfile:
 
     grid: NumberGrid
     origin: float
-    counts: FloatArray
-    sums: FloatArray
+    counts: StoredArray
+    sums: StoredArray
     squares: float
-    lowest: float
-    highest: float
+    lowest: StoredNumber
+    highest: StoredNumber
 
     @classmethod
     def fit(cls, values: FloatArray, codes: Sequence[float] = ()) -> "NumberProfile":
@@ -201,8 +202,8 @@ class CategoryProfile:
     """
 
     levels: tuple[str, ...]
-    known: frozenset[str]
-    counts: FloatArray
+    known: StoredTexts
+    counts: StoredArray
     new: int = 0
 
     @classmethod

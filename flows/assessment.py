@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from configs.settings import Settings
 from credit.assessment import Assessment, Assessor, Portfolio
 from credit.expressions import FloatArray
+from credit.features import Applications
 from credit.groups import protected_groups
 from credit.impact import exposures
 from credit.package import Contents, Package, Provenance, schema_json
@@ -23,6 +24,7 @@ from tasks.documents.evidence import (
     CardEvidence,
     DataEvidence,
     FamilyEvidence,
+    ReferenceEvidence,
     calibration_groups,
     rule_uses,
 )
@@ -43,9 +45,16 @@ class Assessed:
 
 
 def assessor(
-    rows: pd.DataFrame, parts: PartArray, development: Development, settings: Settings
+    rows: pd.DataFrame,
+    parts: PartArray,
+    development: Development,
+    settings: Settings,
+    newest: Applications | None = None,
 ) -> Assessor:
-    """What all families are assessed on, from the validated rows and their parts."""
+    """What all families are assessed on, from the validated rows and their parts.
+
+    newest: applications that are normal from now on, where those of the training are not.
+    """
     schema = development.feature_map.schema
     groups, exposure = protected_groups(rows, schema), exposures(rows, schema)
 
@@ -67,6 +76,7 @@ def assessor(
         fewest_bads_for_isotonic=settings.training.calibration.fewest_bads_for_isotonic,
         seed=settings.training.seed,
         threads=os.cpu_count() or 1,
+        newest=newest,
     )
 
 
@@ -110,6 +120,7 @@ def _package(
         impact=assessment.impact,
         rules=rule_uses(assessment.test.findings),
         explanation=assessment.explanation,
+        reference=ReferenceEvidence.of(assessment.reference),
         monotone=assessment.monotone,
         reason_check=assessment.reason_check,
         reason_quality=assessment.reason_quality,
@@ -120,7 +131,12 @@ def _package(
     figures = card_figures(trained, assessment, probabilities, by)
     document = model_card(card, figures)
     contents = Contents(
-        trained.graph, assessment.policy, assessment.reason_model, document.html, document.json
+        trained.graph,
+        assessment.policy,
+        assessment.reason_model,
+        assessment.reference.to_json(),
+        document.html,
+        document.json,
     )
     package = Package.build(schema, trained.family, contents, made_from)
     return Assessed(trained, seconds, assessment, package, card, figures)

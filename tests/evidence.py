@@ -8,6 +8,7 @@ from typing import Any
 from configs.settings import load_settings
 from credit.adverse_action import ReasonQuality
 from credit.alternatives import Alternative, Alternatives
+from credit.baseline import Baseline
 from credit.comparison import Compared, Comparison, Difference
 from credit.explanation import (
     Agreement,
@@ -45,6 +46,7 @@ from tasks.documents.evidence import (
     FamilyEvidence,
     PartRows,
     ReasonUse,
+    ReferenceEvidence,
     ReportEvidence,
     RuleUse,
 )
@@ -370,6 +372,22 @@ def card_parts() -> dict[str, Any]:
             RuleUse(rule="large_loan", fired=112, unjudged=0),
         ),
         "explanation": explanation(),
+        "reference": ReferenceEvidence(
+            rows=30000,
+            features=6,
+            judged=11988,
+            mean_pd=0.2207,
+            decisions={"approve": 0.688, "review": 0.132, "decline": 0.18},
+            threshold=0.291,
+            baseline=Baseline(
+                rows=4140,
+                metrics={
+                    "accuracy": around(0.892, 0.01),
+                    "gini": around(0.311, 0.05),
+                    "brier": around(0.094, 0.007),
+                },
+            ),
+        ),
         "monotone": tuple(
             MonotoneCheck(
                 feature=name,

@@ -4,13 +4,23 @@ import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 
 from credit.attribution import Linear
+from credit.baseline import Baseline
 from credit.design import ScaledDesign, TreeDesign
-from credit.features import FIRST_LEVEL_CODE, FeatureMap, Vocabulary, from_fields
+from credit.expressions import FloatArray
+from credit.features import (
+    FIRST_LEVEL_CODE,
+    Applications,
+    FeatureMap,
+    Vocabulary,
+    from_fields,
+)
+from credit.intervals import Interval
 from credit.package import Contents, Package, Provenance
 from credit.plan import CostPlan, ScalePlan
 from credit.policy import Policy
 from credit.reasons import ReasonModel
-from credit.spec import Schema
+from credit.reference import Reference, reference_of
+from credit.spec import Column, Schema
 
 POLICY = Policy(
     approve_below=0.2,
@@ -165,11 +175,57 @@ def _effect(levels: tuple[tuple[str, ...], ...], position: int, code: int) -> fl
     return EFFECTS[levels[position][known]] if known >= 0 else 0.0
 
 
+def applications(rows: int, seed: int = 0, schema: Schema = SCHEMA) -> Applications:
+    """Plausible applications, drawn at random; some values are missing."""
+    draw = np.random.default_rng(seed)
+    numbers = [_drawn(schema.columns[name], rows, draw) for name in schema.number_fields]
+    categories = [
+        draw.choice([*(schema.columns[name].levels or ("car", "home", ""))], rows).astype(object)
+        for name in schema.category_fields
+    ]
+    return Applications(
+        np.array(numbers, float).reshape(len(numbers), rows).T,
+        np.array(categories, object).reshape(len(categories), rows).T,
+    )
+
+
+def _drawn(column: Column, rows: int, draw: np.random.Generator) -> FloatArray:
+    values = np.round(draw.normal(500, 150, rows))
+    if column.type == "integer":
+        values = draw.integers(6, 60, rows).astype(np.float64)
+    if column.type == "date":
+        values = draw.integers(18_000, 19_000, rows).astype(np.float64)
+    if column.special:
+        values = np.where(draw.random(rows) < 0.1, min(column.special), values)
+    return np.where(draw.random(rows) < 0.05, np.nan, values) if column.missing_allowed else values
+
+
+def reference(schema: Schema = SCHEMA, shift: float = -1.0, rows: int = 400) -> Reference:
+    """What is normal: applications as `applications` draws them."""
+    normal = applications(rows, schema=schema)
+    features = [*schema.number_features, *schema.category_features]
+    metrics = {
+        "accuracy": Interval(0.85, 0.82, 0.88),
+        "gini": Interval(0.4, 0.3, 0.5),
+        "brier": Interval(0.12, 0.1, 0.14),
+    }
+    return reference_of(
+        schema,
+        graph(schema, shift),
+        POLICY,
+        normal,
+        normal,
+        importance=dict.fromkeys(features, 1 / len(features)),
+        baseline=Baseline(rows=300, metrics=metrics),
+    )
+
+
 def package(schema: Schema = SCHEMA, shift: float = -1.0, family: str = "woe_logistic") -> Package:
     """A package that serves; another shift gives another digest."""
     provenance = Provenance(
         training_data="11" * 32, spec="22" * 32, config="33" * 32, lock="44" * 32, runtime={}
     )
     reasons = reason_model(schema, shift).to_bytes()
-    contents = Contents(graph(schema, shift), POLICY, reasons, b"<html></html>", b"{}")
+    known = reference(schema, shift).to_json()
+    contents = Contents(graph(schema, shift), POLICY, reasons, known, b"<html></html>", b"{}")
     return Package.build(schema, family, contents, provenance)

@@ -38,6 +38,7 @@ CARD = (
     Section("performance", "Performance"),
     Section("calibration", "Calibration"),
     Section("policy", "Decision policy and business impact"),
+    Section("reference", "What is normal"),
     Section("explanation", "What drives the model"),
     Section("fairness", "Fairness audit"),
     Section("protected", "Protected columns"),

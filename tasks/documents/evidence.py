@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from configs.settings import describe
 from credit.adverse_action import Reason, ReasonQuality
 from credit.alternatives import Alternatives
+from credit.baseline import Baseline
 from credit.calibration import Platt
 from credit.comparison import Comparison
 from credit.decisions import Findings
@@ -28,11 +29,12 @@ from credit.labels import BadArray
 from credit.metrics import calibration_curve
 from credit.package import Provenance
 from credit.plan import FamilyName, PresetName, PromotionPlan, Value
-from credit.policy import Policy
+from credit.policy import Decision, Policy
 from credit.promotion import Verdict
 from credit.proxies import Proxies
 from credit.reasoning import ReasonCheck
 from credit.reasons import reason_texts
+from credit.reference import Reference
 from credit.segments import ErrorAnalysis
 from credit.spec import Frozen, Schema
 from credit.stability import Stability
@@ -159,6 +161,37 @@ def rule_uses(findings: Findings) -> tuple[RuleUse, ...]:
     )
 
 
+class ReferenceEvidence(Frozen):
+    """What is normal for the model, in short: what drift will be measured from.
+
+    rows, features: of the profiles. judged: rows that score and decisions are of, with their mean
+    probability of default and the share of each decision. threshold: from which on a row counts as
+    bad. baseline: none where no test row, or only rows of one kind, would be approved.
+    """
+
+    rows: int
+    features: int
+    judged: int
+    mean_pd: float
+    decisions: dict[Decision, float]
+    threshold: float
+    baseline: Baseline | None
+
+    @classmethod
+    def of(cls, reference: Reference) -> Self:
+        """The short form of a reference."""
+        judged = reference.probability.rows
+        return cls(
+            rows=reference.rows,
+            features=len(reference.columns),
+            judged=judged,
+            mean_pd=reference.probability.mean,
+            decisions={name: rows / judged for name, rows in reference.decisions.items()},
+            threshold=reference.threshold,
+            baseline=reference.baseline,
+        )
+
+
 class CardEvidence(Evidence):
     """What the model card says: nothing of a clock, a run or another model in production.
 
@@ -177,6 +210,7 @@ class CardEvidence(Evidence):
     impact: Impact
     rules: tuple[RuleUse, ...]
     explanation: GlobalExplanation
+    reference: ReferenceEvidence
     monotone: tuple[MonotoneCheck, ...]
     reason_check: ReasonCheck
     reason_quality: ReasonQuality

@@ -177,14 +177,14 @@ def monitoring_plan(
     return (
         Watched(
             what="Inputs",
-            how="stability index of each input against the training rows, weighed by importance",
+            how="stability index of each input against what is normal, weighed by importance",
             often="nightly",
             bound="0.10 to look, 0.25 to act",
             action="Find the cause; retrain when enough new outcomes have matured.",
         ),
         Watched(
             what="Score",
-            how="stability index of the score against the training rows",
+            how="stability index of the score against what is normal",
             often="nightly",
             bound="0.10 to look, 0.25 to act",
             action="Compare with the inputs that moved; retrain, or go back to the last model.",

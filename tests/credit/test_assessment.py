@@ -7,6 +7,7 @@ import pytest
 
 from credit.assessment import Assessor, assess
 from credit.features import FeatureMap
+from credit.policy import DECISIONS
 from credit.reasons import ReasonModel
 from credit.training import TrainingError, train_family
 from tests import awkward
@@ -81,6 +82,40 @@ def test_where_nobody_is_approved_the_safest_quarter_is_usual(by, trained):
     safest = trained.validation <= np.quantile(trained.validation, 0.25)
     contributions = model.contributions(by.validation.part.features[safest])
     np.testing.assert_allclose(contributions.mean(axis=0), 0, atol=1e-9)
+
+
+def test_the_reference_is_of_all_rows_and_what_was_said_of_rows_that_did_not_train(by, trained):
+    found, parts = assess(trained, by), (by.train, by.validation, by.test)
+    reference = found.reference
+    assert reference.rows == sum(len(each.part) for each in parts)
+    assert list(reference.columns) == [each.name for each in layout(by)]
+    assert reference.probability.rows == len(by.validation.part) + len(by.test.part)
+    served = np.concatenate([trained.validation, trained.test])
+    assert reference.probability.mean == pytest.approx(served.mean(), abs=1e-6)
+    decided = np.concatenate([found.validation.decision, found.test.decision])
+    assert reference.decisions == {name: (decided == name).sum() for name in DECISIONS}
+    assert reference.importance == found.explanation.importance
+    assert reference.threshold == found.policy.decline_above
+    assert reference.baseline is not None
+    assert reference.baseline.rows == (found.test.decision == "approve").sum()
+    assert reference.to_json() == assess(trained, by).reference.to_json()
+
+
+def layout(by: Assessor):
+    found = by.development.feature_map.layout
+    return (*found.numbers, *found.categories)
+
+
+def test_where_newer_applications_are_given_they_are_normal(by, trained):
+    newest = by.test.part.applications[:100]
+    found, usual = assess(trained, replace(by, newest=newest)), assess(trained, by)
+    reference = found.reference
+    assert reference.rows == reference.probability.rows == 100
+    assert (reference.importance, reference.baseline) == (
+        usual.reference.importance,
+        usual.reference.baseline,
+    )
+    assert found.policy == usual.policy
 
 
 def test_an_error_names_the_family(by, trained):

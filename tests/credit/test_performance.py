@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from credit.baseline import Baseline
 from credit.intervals import Interval
-from credit.performance import Baseline, measure
+from credit.performance import baseline, measure
 
 PLAN = {"threshold": 0.5, "fewest_rows": 50, "samples": 200, "seed": 1}
 
@@ -63,3 +64,26 @@ def test_the_widths_of_two_samples_add_up_as_roots_of_squares():
     assert drop.value == pytest.approx(0.8 - now.value)
     assert drop.value - drop.low == pytest.approx(np.hypot(0.03, now.high - now.value))
     assert drop.high - drop.value == pytest.approx(np.hypot(0.04, now.value - now.low))
+
+
+def said(decisions: str) -> np.ndarray:
+    names = {"a": "approve", "r": "review", "d": "decline"}
+    return np.array([names[each] for each in decisions], dtype=object)
+
+
+def test_the_baseline_is_of_what_the_policy_approves_by_hand():
+    bad = np.array([0, 0, 0, 1, 1, 0], dtype=np.int8)
+    p = np.array([0.1, 0.2, 0.1, 0.2, 0.9, 0.9])
+    found = baseline(bad, p, said("aaaard"), 0.5, samples=50, seed=1)
+    assert found is not None
+    assert found.rows == 4
+    assert found.metrics["accuracy"].value == 0.75  # all four are called good, one is bad
+    # Of three pairs of the bad row and a good one, two are in order and one is a tie.
+    assert found.metrics["gini"].value == pytest.approx(2 * 2.5 / 3 - 1)
+    assert found.metrics["brier"].value == pytest.approx((0.01 + 0.04 + 0.01 + 0.64) / 4)
+
+
+@pytest.mark.parametrize("decisions", ["rrdd", "aadd", "ddaa", "ddda"])
+def test_approved_rows_of_one_kind_are_no_baseline(decisions):
+    bad = np.array([0, 0, 1, 1], dtype=np.int8)
+    assert baseline(bad, np.full(4, 0.1), said(decisions), 0.5, samples=50, seed=1) is None

@@ -163,7 +163,7 @@ def test_each_package_is_loaded_once_and_one_that_is_gone_is_named(ledger, packa
 def test_other_versions_of_the_runtime_are_named(package):
     runtime = {"numpy": "1.0"}
     made_from = Provenance("11" * 32, "22" * 32, "33" * 32, "44" * 32, runtime)
-    contents = Contents(package.graph, package.policy, package.reasons, b"", b"{}")
+    contents = Contents(package.graph, package.policy, package.reasons, b"", b"", b"{}")
     old = Package.build(tiny.SCHEMA, "woe_logistic", contents, made_from)
     assert Verifier(package).other_versions == ""
     assert Verifier(old).other_versions.endswith(" instead of 1.0")

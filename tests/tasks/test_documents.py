@@ -269,6 +269,10 @@ def test_the_card_says_what_counts(pages):
         "The lowest ratio of each pair of protected columns",
         "below 25 412 54.7% 52.7% to 56.7% 0.770",
         "60 or more 88 80.0% 78.0% to 82.0% — (no reference)",
+        "The package keeps how 30,000 applications spread over each of the 6 inputs",
+        "a mean PD of 22.1%; 68.8% approved, 13.2% sent to a person, 18.0% declined",
+        "from the 4,140 test rows that would be approved",
+        "Accuracy 89.2% 88.2% to 90.2%",
         "None: the model does not read age",
         "44" * 32,
     ):
@@ -282,6 +286,12 @@ def test_an_exception_for_age_is_printed():
     page = Reader(model_card(evidence.card(spec=spec), PICTURES).html)
     assert "written justification: “Allowed under our counsel's reading.”" in page.text
     assert "yes, by exception" in page.text
+
+
+def test_without_approved_rows_of_both_kinds_the_card_says_so():
+    known = evidence.card().reference.model_copy(update={"baseline": None})
+    page = Reader(model_card(evidence.card(reference=known), PICTURES).html)
+    assert "there is nothing to measure decay from" in page.text
 
 
 def test_where_nothing_is_declined_the_documents_say_so():

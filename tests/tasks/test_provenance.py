@@ -47,7 +47,7 @@ def test_missing_lock_file(spec, tmp_path):
 
 
 def package_of(spec, settings):
-    contents = Contents(b"graph", tiny.POLICY, b"", b"", b"")
+    contents = Contents(b"graph", tiny.POLICY, b"", b"", b"", b"")
     return Package.build(spec, "xgboost", contents, made_from(spec, settings, ["xgboost"]))
 
 
