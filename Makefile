@@ -94,6 +94,10 @@ bench: $(STAMP) ## measure, and write benchmarks/results/
 bench-serving: $(STAMP) ## measure the service beside others (needs wrk), with memory over ten minutes
 	@$(BIN)/python -m benchmarks serving --soak
 
+.PHONY: bench-drift
+bench-drift: $(STAMP) ## measure drift: false alarms, shifts found, speed, beside Evidently and SciPy
+	@$(BIN)/python -m benchmarks drift
+
 .PHONY: lock
 lock: $(BIN)/uv ## resolve pyproject.toml into both lock files
 	$(COMPILE) --extra training --extra cpu --extra s3 --extra dev pyproject.toml -o requirements.lock

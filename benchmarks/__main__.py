@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import latency, orchestration, quality, reasons, serving
+from benchmarks import drift, latency, orchestration, quality, reasons, serving
 from benchmarks.benchmark import Benchmark, BenchmarkError, Options
 from benchmarks.report import RESULTS, write_page, write_result
 from configs.settings import load_settings
@@ -17,6 +17,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     latency.BENCHMARK,
     reasons.BENCHMARK,
     serving.BENCHMARK,
+    drift.BENCHMARK,
 )
 
 
@@ -28,9 +29,11 @@ def run(
     ] = False,
     preset: Annotated[PresetName | None, typer.Option(help="The preset of trainings.")] = None,
     runs: Annotated[int | None, typer.Option(min=1, help="Runs of each timed side.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes that fit, in quality.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Processes at a time, in quality and drift.")
+    ] = 1,
     fresh: Annotated[bool, typer.Option(help="Forget an interrupted run of quality.")] = False,
-    quick: Annotated[bool, typer.Option(help="A short run of serving.")] = False,
+    quick: Annotated[bool, typer.Option(help="A short run of serving or drift.")] = False,
     soak: Annotated[bool, typer.Option(help="Ten minutes more of serving, for memory.")] = False,
 ) -> None:
     """Measure, write benchmarks/results/NAME.json, and make docs/benchmarks.md from all results."""

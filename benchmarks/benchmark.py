@@ -18,7 +18,7 @@ class Options:
     scratch: folder for what a run needs on disk.
     preset: the training preset; None leaves it to the benchmark.
     runs: how often each side is measured; None leaves it to the benchmark.
-    jobs: how many processes fit at the same time, where a benchmark does not measure time.
+    jobs: how many processes compute at the same time, where a benchmark does not measure time.
     fresh: whether an interrupted run is started anew instead of resumed.
     quick: a short run that shows whether all works, where a benchmark has one.
     soak: also watch memory for ten minutes, where a benchmark serves.
