@@ -265,4 +265,5 @@ def test_psi_of_profiles_is_that_of_the_rows_in_the_same_bins(reference, window)
     profile = NumberProfile.fit(reference)
     edges = np.concatenate([[-np.inf], profile.grid.psi, [np.inf]])
     counts = [np.histogram(values, edges)[0].astype(float) for values in (reference, window)]
-    assert compare("x", profile, profile.of(window)).psi == pytest.approx(excess_psi(*counts), abs=1e-9)
+    found = compare("x", profile, profile.of(window)).psi
+    assert found == pytest.approx(excess_psi(*counts), abs=1e-9)
