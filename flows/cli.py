@@ -249,6 +249,30 @@ def anchor(json: Json = False) -> None:
     run(json)
 
 
+@app.command("drift-check")
+def drift_check(
+    dataset: Dataset = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Where the window ends, such as 2026-03-01T02:00, in UTC; default: now. The next "
+            "window begins there.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Judge the decisions since the last check beside the champion's reference.
+
+    Stores the verdict, draws a page, recomputes a sample of all decisions, anchors the ledger and
+    notifies those whom the settings name. Exits with 1 when the window is not calm, a decision
+    came out otherwise, or something could not be done.
+    """
+    from flows.commands.drift_check import run
+
+    run(dataset, at, json)
+
+
 @app.command()
 def purge(
     months: Annotated[

@@ -1,8 +1,10 @@
 """What the flows return, and `--json` prints."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from credit.drift import Level, WindowDrift
 from credit.impact import Impact
 from credit.intervals import Interval
 from credit.package import VERSION_DIGITS
@@ -10,6 +12,7 @@ from credit.plan import FamilyName, PresetName
 from credit.policy import Policy
 from credit.promotion import Verdict
 from credit.spec import Frozen
+from tasks.monitoring.findings import Findings
 from tasks.promotion import PromotionResult
 from tasks.record import Data, Evaluation, Fit, Tracked, Training
 
@@ -143,6 +146,38 @@ class EvaluationResult(Frozen):
     mlflow: MlflowResult
 
 
+class ReplayResult(Frozen):
+    """Decisions that were recomputed, and how many of them came out otherwise."""
+
+    rows: int
+    differing: tuple[str, ...]
+
+
+class DriftCheckResult(Frozen):
+    """What a drift check found.
+
+    is_calm: the window is, each decision came out as stored, and nothing was in the way.
+    is_judged: the window had enough decisions; else it stays open for the next check, and is calm.
+    level: of this window alone. alert: with the window before. columns: those that drifted.
+    """
+
+    dataset: str
+    package: str
+    start: datetime
+    end: datetime
+    rows: int
+    is_calm: bool
+    is_judged: bool
+    level: Level
+    alert: Level
+    drift: WindowDrift
+    columns: tuple[str, ...]
+    replay: ReplayResult | None
+    page: Path | None
+    anchor: str | None
+    problems: tuple[str, ...]
+
+
 def training_result(
     training: Training,
     tracked: Tracked,
@@ -199,4 +234,28 @@ def evaluation_result(record: Evaluation, package: Path, tracked: Tracked) -> Ev
         warnings=record.warnings,
         notes=record.notes,
         mlflow=MlflowResult.of(tracked),
+    )
+
+
+def drift_check_result(findings: Findings) -> DriftCheckResult:
+    """The public part of a drift check."""
+    check, replayed = findings.check, findings.replayed
+    return DriftCheckResult(
+        dataset=check.window.dataset,
+        package=check.window.digest,
+        start=check.window.start,
+        end=check.window.end,
+        rows=check.drift.rows,
+        is_calm=check.level == "calm"
+        and not (findings.problems or (replayed and replayed.differing)),
+        is_judged=check.report is not None,
+        level=check.level,
+        alert=check.alert,
+        drift=check.drift,
+        columns=tuple(column.shift.name for column in findings.drifted),
+        replay=replayed
+        and ReplayResult(rows=replayed.rows, differing=tuple(map(str, replayed.differing))),
+        page=findings.page,
+        anchor=findings.anchor,
+        problems=findings.problems,
     )

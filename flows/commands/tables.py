@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from credit.drift import Movement, WindowDrift
 from credit.intervals import Interval
 from flows.results import TrainingResult
 
@@ -101,3 +102,31 @@ def metrics(values: dict[str, Interval]) -> Table:
 
 def _short(interval: Interval) -> str:
     return f"{interval.value:.4f} {interval.low:.3f}–{interval.high:.3f}"
+
+
+def drifted_columns(drift: WindowDrift) -> Table:
+    """The columns that have drifted, the worst first, and how they have moved."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("Column", no_wrap=True)
+    for title in ("Score", "PSI", "Importance"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("Mean")
+    table.add_column("Missing")
+    for column in drift.columns:
+        if column.has_drifted:
+            shift = column.shift
+            table.add_row(
+                shift.name,
+                f"{shift.score:.2f}",
+                f"{shift.psi:.2f}",
+                f"{column.importance:.1%}",
+                _moved(shift.mean, ",.4g"),
+                _moved(shift.missing, ".1%"),
+            )
+    return table
+
+
+def _moved(movement: Movement | None, form: str) -> str:
+    if movement is None:
+        return ""
+    return f"{movement.reference:{form}} to {movement.window:{form}}"

@@ -31,20 +31,28 @@ def check_source(dataset: str, data: str | None) -> None:
 
 
 @contextmanager
-def flows_ready(settings: Settings) -> Iterator[None]:
-    """Prefect's API is up, libraries are loaded, the tracking store is open, progress shows.
+def flows_ready(
+    settings: Settings, module: str = "flows.training", *, tracks: bool = True
+) -> Iterator[None]:
+    """Prefect's API is up, a flow's module is loaded, progress shows; the tracking store is open.
 
     The server boots in its own process while this one does the rest.
+
+    Args:
+        settings: where all that is.
+        module: the flow's, with the libraries that it loads.
+        tracks: whether the flow writes to MLflow.
     """
     console = stderr()
     with _native_stderr_in(settings.home / "logs" / "native.log"):
         with console.status("Starting"):
             api = PrefectApi(settings)
             with _collector_paused():
-                importlib.import_module("flows.training")
-            from tasks.tracking import open_store
+                importlib.import_module(module)
+            if tracks:
+                from tasks.tracking import open_store
 
-            open_store(settings)
+                open_store(settings)
             api.wait_until_up()
         with shown_progress(console):
             yield

@@ -16,6 +16,7 @@ from services.serve import LOOPBACK, bentoml_serve, instance_home, is_free, serv
 
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000
 POOL = "creditloop"
+DRIFT_CHECK = "drift-check/drift-check"
 START_SECONDS = 120
 
 
@@ -52,6 +53,7 @@ def running_stack(
         prefect.wait_until_up(START_SECONDS)
         report(f"Prefect  http://{LOOPBACK}:{ports.prefect}")
         _deploy(environment, logs / "deploy.log")
+        _follow_hourly(settings, environment["PREFECT_API_URL"])
         worker = start(_worker(logs, environment))
         scorer = start(_scorer(settings, ports.scorer, logs))
         mlflow.wait_until_up(START_SECONDS)
@@ -105,6 +107,20 @@ def _deploy(environment: Mapping[str, str], log: Path) -> None:
         if done.returncode:
             raise ProcessError(f"`prefect {' '.join(command)}` failed; see {log}")
     _limit_pool(environment["PREFECT_API_URL"])
+
+
+def _follow_hourly(settings: Settings, api: str) -> None:
+    """Let the hourly drift check run when the settings say so; the nightly one always does."""
+    try:
+        with httpx.Client(base_url=api, timeout=30) as prefect:
+            found = prefect.get(f"deployments/name/{DRIFT_CHECK}").raise_for_status().json()
+            (hourly,) = [each for each in found["schedules"] if each["slug"] == "hourly"]
+            prefect.patch(
+                f"deployments/{found['id']}/schedules/{hourly['id']}",
+                json={"active": settings.monitoring.hourly},
+            ).raise_for_status()
+    except httpx.HTTPError as error:
+        raise ProcessError(f"Prefect does not switch the hourly schedule: {error}") from None
 
 
 def _limit_pool(api: str) -> None:
