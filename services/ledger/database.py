@@ -36,16 +36,19 @@ A_STATEMENT = 1000
 Item = TypeVar("Item")
 
 
-def connect(url: str | URL, lock_seconds: float = LOCK_SECONDS) -> Engine:
+def connect(
+    url: str | URL, lock_seconds: float = LOCK_SECONDS, *, checkpoints: bool = True
+) -> Engine:
     """An engine for SQLite (write-ahead log, durable commits) or PostgreSQL.
 
     Args:
         url: the database.
         lock_seconds: how long SQLite waits while another process writes.
+        checkpoints: whether a commit of SQLite that fills the log moves it into the file.
     """
     target = make_url(url)
     if target.get_backend_name() == "sqlite":
-        return _sqlite(target, lock_seconds)
+        return _sqlite(target, lock_seconds, checkpoints)
     if target.drivername == "postgresql":
         # The bare name would mean psycopg2, which Creditloop does not install.
         target = target.set(drivername="postgresql+psycopg")
@@ -53,7 +56,7 @@ def connect(url: str | URL, lock_seconds: float = LOCK_SECONDS) -> Engine:
     return create_engine(target, pool_pre_ping=True, connect_args=silence)
 
 
-def _sqlite(url: URL, lock_seconds: float) -> Engine:
+def _sqlite(url: URL, lock_seconds: float, checkpoints: bool) -> Engine:
     path = Path(url.database or "")
     if not path.is_absolute():
         raise ArgumentError("a relative path means another file to each process")
@@ -67,6 +70,8 @@ def _sqlite(url: URL, lock_seconds: float) -> Engine:
         _use_write_ahead_log(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        if not checkpoints:
+            connection.execute("PRAGMA wal_autocheckpoint=0")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from services.faults import first_line
 from services.ledger.chain import Tip
+from services.ledger.checkpoints import Checkpoints
 from services.ledger.database import begin_decisions, connect, writing
 from services.ledger.decisions import Kept, NewDecision
 from services.ledger.entries import Entries
@@ -67,7 +68,9 @@ class Journal:
             committed: called in the writing thread after each commit, with its rows and seconds.
         """
         self.is_working = True
-        self._engine = connect(engine.url, lock_seconds=DATABASE_SECONDS)
+        self._engine = connect(engine.url, lock_seconds=DATABASE_SECONDS, checkpoints=False)
+        is_sqlite = self._engine.dialect.name == "sqlite"
+        self._checkpoints = Checkpoints(engine.url) if is_sqlite else None
         self._entries = Entries(self._engine.dialect)
         self._most_waiting = most_waiting
         self._committed = committed
@@ -136,6 +139,8 @@ class Journal:
         self._queue.put(None)
         self._turns.put(None)
         self._thread.join()
+        if self._checkpoints:
+            self._checkpoints.close()
         self._engine.dispose()
 
     def _run(self) -> None:
