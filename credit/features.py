@@ -263,22 +263,26 @@ def from_fields(fields: Mapping[str, object], schema: Schema) -> Applications:
 
 def from_many(applications: Sequence[Mapping[str, object]], schema: Schema) -> Applications:
     """Raw fields of applications whose values are already checked and typed."""
-    numbers = [
-        [_number(fields.get(name)) for name in schema.number_fields] for fields in applications
-    ]
+    names, dates = schema.number_fields, _dates(schema)
+    numbers = [[fields.get(name) for name in names] for fields in applications]
+    for row in numbers if dates else ():
+        for position in dates:
+            row[position] = _day(row[position])
     categories = [
         [fields.get(name) or MISSING for name in schema.category_fields] for fields in applications
     ]
     rows = len(applications)
     return Applications(
-        np.array(numbers, dtype=np.float64).reshape(rows, len(schema.number_fields)),
+        np.array(numbers, dtype=np.float64).reshape(rows, len(names)),  # None becomes NaN
         np.array(categories, dtype=object).reshape(rows, len(schema.category_fields)),
     )
 
 
-def _number(value: object) -> float:
-    if value is None:
-        return np.nan
-    if isinstance(value, date):
-        return float((value - EPOCH).days)
-    return float(value)  # type: ignore[arg-type]
+def _dates(schema: Schema) -> list[int]:
+    """Where dates stand among the number fields."""
+    fields = schema.number_fields
+    return [at for at, name in enumerate(fields) if schema.columns[name].type == "date"]
+
+
+def _day(value: object) -> object:
+    return (value - EPOCH).days if isinstance(value, date) else value

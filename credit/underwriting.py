@@ -94,16 +94,16 @@ class Underwriter:
         probabilities = self._scorer.probabilities(applications)
         decided = self._decider(applications, probabilities)
         factors = self._factors(applications, self._asked(probabilities, ask))
-        spoke = decided.findings.severity
+        ruled = set(np.flatnonzero(decided.findings.severity).tolist())
         columns = (probabilities.tolist(), decided.score.tolist(), decided.decision.tolist())
         return [
             Judgement(
-                probability,
-                points,
-                decision,
-                _given(decided.findings.outcomes(row) if spoke[row] else (), factors.get(row, ())),
+                *judged,
+                _given(decided.findings.outcomes(row) if row in ruled else (), factors.get(row, ()))
+                if row in ruled or row in factors
+                else (),
             )
-            for row, (probability, points, decision) in enumerate(zip(*columns, strict=True))
+            for row, judged in enumerate(zip(*columns, strict=True))
         ]
 
     def explain(self, application: Applications) -> Explanation:

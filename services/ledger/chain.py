@@ -46,9 +46,9 @@ def link(
     """
     covered = (
         previous,
-        str(chain),
+        chain,
         position,
-        str(decision_id),
+        decision_id,
         at.astimezone(UTC).isoformat(timespec="microseconds"),
         dataset,
         digest,

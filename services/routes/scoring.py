@@ -30,7 +30,7 @@ from services.worker import Worker, worker_of
 router = routes("scoring", Direct)
 
 # Between two slices of a batch single requests are answered.
-SLICE = 256
+SLICE = 500
 BYTES_A_ROW = 2048
 LONGEST_KEY = 200
 IDEMPOTENCY_KEY = {
