@@ -79,6 +79,7 @@ class Journal:
         self._taken_in = self._let_out = 0
         self._tip: Tip | None = None
         self._is_closed = False
+        self._writing_since: float | None = None
         self._turns: SimpleQueue[None] = SimpleQueue()
         self._will_hand_over = False
         self._answered = threading.Event()
@@ -103,6 +104,8 @@ class Journal:
         """
         if self._is_closed:
             raise LedgerError("decisions cannot be stored: the service is stopping")
+        if self._is_stuck:
+            raise LedgerError("decisions cannot be stored: the database does not answer")
         waiting = self.depth
         if waiting and waiting + len(rows) > self._most_waiting:
             raise JournalFullError(f"{waiting} decisions wait to be stored")
@@ -117,9 +120,15 @@ class Journal:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 return await request.done
         except TimeoutError:
-            raise LedgerError(
-                f"decisions cannot be stored: the database took over {PATIENCE_SECONDS} s"
-            ) from None
+            problem = f"the database took over {PATIENCE_SECONDS} s"
+            self._note_outage(problem)
+            raise LedgerError(f"decisions cannot be stored: {problem}") from None
+
+    @property
+    def _is_stuck(self) -> bool:
+        """Whether the writer has waited for the database longer than any request does."""
+        since = self._writing_since
+        return since is not None and time.monotonic() - since > PATIENCE_SECONDS
 
     def _hand_over(self) -> None:
         """Give the writer its turn, and rest until it has answered.
@@ -148,7 +157,9 @@ class Journal:
         while is_open:
             batch, is_open = self._take()
             if batch:
+                self._writing_since = time.monotonic()
                 self._store_wanted(batch)
+                self._writing_since = None
             elif is_open and not self.is_working:
                 self._probe()
 
@@ -211,12 +222,15 @@ class Journal:
     def _fail(self, batch: Sequence[_Waiting], error: Exception) -> None:
         problem = first_line(error)
         if _is_outage(error):
-            if self.is_working:
-                _log.error("decisions cannot be stored: %s", problem)
-            self.is_working = False
+            self._note_outage(problem)
         for request in batch:
             request.error = LedgerError(f"decisions cannot be stored: {problem}")
         self._answer(batch)
+
+    def _note_outage(self, problem: str) -> None:
+        if self.is_working:
+            _log.error("decisions cannot be stored: %s", problem)
+        self.is_working = False
 
     def _answer(self, batch: Sequence[_Waiting]) -> None:
         """Wake the requests, with one call into their event loop for all of them."""

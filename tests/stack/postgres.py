@@ -36,14 +36,27 @@ class PostgresServer:
 
     def kill(self) -> None:
         """SIGKILL for every process of the server, as when the machine's memory runs out."""
-        pid = int((self._data / "postmaster.pid").read_text().split()[0])
-        server = psutil.Process(pid)
-        processes = [server, *server.children(recursive=True)]
+        processes = self._processes()
         for process in processes:
             with suppress(psutil.NoSuchProcess):  # its parent's end was its own
                 process.kill()
         # Until its id is gone a server counts as running, and no other one starts.
         psutil.wait_procs(processes, timeout=30)
+
+    def freeze(self) -> None:
+        """SIGSTOP for every process: connections stay open, and nobody answers."""
+        for process in self._processes():
+            process.suspend()
+
+    def thaw(self) -> None:
+        """Go on after `freeze`."""
+        for process in self._processes():
+            process.resume()
+
+    def _processes(self) -> list[psutil.Process]:
+        pid = int((self._data / "postmaster.pid").read_text().split()[0])
+        server = psutil.Process(pid)
+        return [server, *server.children(recursive=True)]
 
     def new_database(self) -> str:
         """The URL of an empty database."""
