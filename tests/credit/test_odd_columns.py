@@ -113,6 +113,12 @@ def test_levels_that_were_never_there_are_drift_and_shown():
     assert found.shift.new_levels == 0.25
 
 
+@pytest.mark.parametrize("reference_rows", [900, 30_000, 300_000])
+def test_one_row_of_a_new_level_is_no_drift_in_200_rows(reference_rows):
+    window = [*"abc" * 66, "a", "d"]
+    assert not of_texts([*"abc" * (reference_rows // 3)], window).has_drifted
+
+
 def test_a_rare_level_is_not_a_new_one():
     reference = ["a"] * 997 + ["b"] * 3
     found = of_texts(reference, ["a"] * 90 + ["b"] * 5 + ["c"] * 5)
