@@ -28,8 +28,10 @@ from tests.services.test_journal import (
     race_for_claims,
 )
 from tests.services.test_records import *  # noqa: F403  as above
+from tests.services.test_reports import *  # noqa: F403  as above
 from tests.services.test_retention import *  # noqa: F403  as above
 from tests.services.test_verification import VARIED, ask
+from tests.services.test_windows import *  # noqa: F403  as above
 
 pytestmark = pytest.mark.stack
 
