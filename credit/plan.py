@@ -243,6 +243,7 @@ class MonitoringPlan(Frozen):
     replayed: int = Field(ge=0, description="decisions recomputed in each check, drawn at random")
     fewest_matured: int = Field(gt=0, description="with fewer, nothing but the bad rate is said")
     horizon_months: int = Field(gt=0)
+    most_matured: int = Field(gt=0, description="the newest ones, which performance is of")
     vintage: Literal["month", "quarter"]
     bootstrap_samples: int = Field(gt=0)
     notify: tuple[Annotated[str, AfterValidator(_is_notified)], ...] = Field(

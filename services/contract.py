@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from credit.drift import Level, WindowDrift
 from credit.policy import Decision
 from credit.underwriting import Explanation
 from services.request_model import WITHOUT_NUL
@@ -416,3 +417,63 @@ class Promotion(BaseModel):
     reason: str
     deployment: Deployment | None
     note: str | None = Field(description="What could not follow, such as a run that waits.")
+
+
+class DriftJudged(BaseModel):
+    """How far the applications that were sent have moved."""
+
+    model: Model
+    compared_with: Literal["the model's reference", "reference_data"]
+    drift: WindowDrift
+
+
+class DriftStatus(BaseModel):
+    """The newest drift check; report: all that it found."""
+
+    id: UUID
+    at: datetime
+    dataset: str
+    digest: str
+    version: str
+    window_start: datetime
+    window_end: datetime
+    score: float
+    level: Level = Field(description="Of this window alone; an alert may want two in a row.")
+    drifted_features: int
+    report: dict[str, Any]
+
+
+class PerformanceStatus(BaseModel):
+    """The newest look at matured outcomes; report: all that it found, and what it is worth."""
+
+    id: UUID
+    at: datetime
+    dataset: str
+    digest: str
+    version: str
+    window_start: datetime
+    window_end: datetime
+    accuracy: float | None = Field(description="null: too few outcomes have matured.")
+    auc: float | None
+    report: dict[str, Any]
+
+
+class Alert(BaseModel):
+    """Something that wants a look."""
+
+    kind: Literal["drift", "silence", "accuracy", "calibration", "concept", "fairness"]
+    level: Level
+    message: str
+
+
+class MonitoringStatus(BaseModel):
+    """What monitoring knows by now."""
+
+    dataset: str
+    version: str | None = Field(description="Of the model in production.")
+    drift: DriftStatus | None
+    performance: PerformanceStatus | None
+    fairness: dict[str, Any] | None = Field(
+        description="Approval by protected group and period, or under `problem` why there is none."
+    )
+    alerts: list[Alert] = Field(description="Of the model in production; the empty list: none.")

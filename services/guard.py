@@ -42,6 +42,8 @@ ACCESS: Mapping[str, tuple[Role, ...]] = {
     "/api/decisions/{decision_id}/notice": ("score", "review"),
     "/api/decisions/{decision_id}/protected": ("fairness",),
     "/api/model": ("monitor",),
+    "/api/monitoring/drift": ("monitor",),
+    "/api/monitoring/status": ("monitor",),
     "/api/model/history": ("monitor",),
     "/api/promotions/{promotion_id}": ("approve",),
 }

@@ -44,6 +44,7 @@ class ServedModel:
         self.digest = package.digest
         self.version = package.digest[:VERSION_DIGITS]
         self.reader = ApplicationReader(package.schema)
+        self.reference = package.reference
         self.identity = {
             "dataset": package.manifest.dataset,
             "family": package.manifest.family,

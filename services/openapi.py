@@ -28,6 +28,7 @@ TAGS = (
     ("people", "What people ask beside a decision: what if, and the notice of a decline."),
     ("records", "Stored decisions, and what was added to them."),
     ("models", "Which model serves, which ever did, and a person's word on the next one."),
+    ("monitoring", "Whether applicants, outcomes and decisions are still as they were."),
     ("operations", "What operators and machines ask."),
 )
 KEYS = {
@@ -100,7 +101,8 @@ def _applications(reader: ApplicationReader | None, schemas: Json, most_rows: in
     """The bodies whose fields are the served model's."""
     if reader is None:
         return {
-            name: {"type": "object"} for name in ("ApplicationAsked", "BatchAsked", "ExplainAsked")
+            name: {"type": "object"}
+            for name in ("ApplicationAsked", "BatchAsked", "DriftAsked", "ExplainAsked")
         }
     application = _with_definitions(reader.model, schemas)
     example = application.pop("example")
@@ -125,10 +127,37 @@ def _applications(reader: ApplicationReader | None, schemas: Json, most_rows: in
             "additionalProperties": False,
             "example": {"applications": [example, example]},
         },
+        "DriftAsked": {
+            "type": "object",
+            "properties": {
+                "current_data": _rows("The applications that are judged.", most_rows),
+                "reference_data": {
+                    "anyOf": [
+                        _rows("What they are compared with.", most_rows),
+                        {"type": "null"},
+                    ],
+                    "description": "Default: what is normal for the model.",
+                },
+            },
+            "required": ["current_data"],
+            "additionalProperties": False,
+            "example": {"current_data": [example["features"]] * 2},
+        },
         "ExplainAsked": {
             "anyOf": [reference("Application"), reference("ExplainStored")],
             "example": example,
         },
+    }
+
+
+def _rows(description: str, most_rows: int) -> Json:
+    """A list of the fields of applications."""
+    return {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": most_rows,
+        "items": reference("Features"),
+        "description": description,
     }
 
 

@@ -10,6 +10,7 @@ from fastapi import Request
 from configs.settings import Settings
 from credit.underwriting import Ask
 from services.deciding import Desk
+from services.drifting import DriftDesk
 from services.explaining import Explainer
 from services.keys import KeyRing
 from services.ledger import Ledger, LedgerError
@@ -32,6 +33,7 @@ class Worker:
     shadow: Shadow
     desk: Desk
     explainer: Explainer
+    drift_desk: DriftDesk
     telemetry: Telemetry
 
     def __init__(self) -> None:
@@ -55,6 +57,7 @@ class Worker:
         )
         self.desk = Desk(self.current, self.ledger, self.journal, window, self.shadow.offer)
         self.explainer = Explainer(self.current, self.ledger, self.settings)
+        self.drift_desk = DriftDesk(self.settings.drift, serving.most_rows)
         self.current.on_swap = self.telemetry.swapped
         self.refresh()
 

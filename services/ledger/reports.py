@@ -138,6 +138,15 @@ def newest_performance_report(
     return PerformanceReport(**row) if row else None
 
 
+def performance_report_of_window(
+    ledger: Ledger, dataset: str, digest: str, end: datetime
+) -> PerformanceReport | None:
+    """The report of a package's window that ends then; raises LedgerError as above."""
+    query = _newest_first(performance_reports, dataset, digest)
+    row = _first(ledger, query.where(performance_reports.c.window_end == end))
+    return PerformanceReport(**row) if row else None
+
+
 def performance_history(
     ledger: Ledger, dataset: str, since: datetime, digest: str | None = None
 ) -> list[PerformanceReport]:

@@ -15,13 +15,20 @@ RANGES = {
 @schemathesis.hook
 def map_body(_context: Any, body: Any) -> Any:
     """The body with its days moved into their ranges; what is no day stays as it is."""
-    features = body.get("features") if isinstance(body, dict) else None
+    if isinstance(body, dict):
+        _move(body.get("features"))
+        for part in ("current_data", "reference_data"):
+            for row in body[part] if isinstance(body.get(part), list) else ():
+                _move(row)
+    return body
+
+
+def _move(features: Any) -> None:
     if isinstance(features, dict):
         for name, (first, last) in RANGES.items():
             if _is_day(features.get(name)):
                 day = date.fromisoformat(features[name])
                 features[name] = str(min(max(day, first or day), last or day))
-    return body
 
 
 def _is_day(value: object) -> bool:

@@ -65,7 +65,7 @@ def ask_each(client: httpx.Client, headers: dict[str, str]) -> dict[str, int]:
         for path, roles in ACCESS.items()
         if roles
     }
-    gets = ("/metrics", "/api/model", "/api/model/history", "/api/decisions")
+    gets = ("/metrics", "/api/model", "/api/monitoring/status", "/api/decisions")
     return {
         path: client.request(
             "GET" if path.startswith(gets) else "POST", filled[path], headers=headers
