@@ -89,12 +89,33 @@ def evaluate(
     dataset: Dataset = None,
     data: Data = None,
     digest: Digest = None,
+    matured: Annotated[
+        bool,
+        typer.Option(
+            "--matured", help="Measure it on what has matured of the ledger, and store the report."
+        ),
+    ] = False,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="With --matured, the time to look from, such as 2026-03-01T02:00, in UTC; "
+            "default: now.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Measure the model in production on its data set's test part, or on all rows of a file."""
-    from flows.commands.evaluate import run
+    """Measure the model in production: on its test part, all rows of a file, or the ledger's.
 
-    run(dataset, data, digest, json)
+    Of the ledger's decisions those count that were approved, whose outcomes are known, and whose
+    full horizon has passed since the model was deployed.
+    """
+    from flows.commands.evaluate import run, run_matured
+
+    if matured:
+        run_matured(dataset, data, digest, at, json)
+    else:
+        run(dataset, data, digest, at, json)
 
 
 @app.command()

@@ -1,11 +1,13 @@
 """The drift check: what a night's decisions look like beside the champion's reference."""
 
+from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from prefect import Task, flow, get_run_logger
 from prefect.runtime import flow_run
+from prefect.utilities.annotations import quote
 
 from configs.datasets import load_spec
 from configs.settings import Settings, load_settings
@@ -14,10 +16,13 @@ from credit.package import Package
 from flows.packages import find_package_of
 from flows.results import DriftCheckResult, drift_check_result
 from services.faults import first_line
+from services.ledger import open_ledger
+from tasks.circumstances import clock
 from tasks.monitoring.drift import check_window
 from tasks.monitoring.findings import Findings, message
 from tasks.monitoring.notifying import notify
 from tasks.monitoring.pages import draw_page
+from tasks.monitoring.performance import report_performance
 from tasks.monitoring.publishing import announce_drift, publish_drift
 from tasks.monitoring.replaying import anchor_chains, replay_decisions
 
@@ -40,16 +45,10 @@ def drift_check(dataset: str | None = None, now: datetime | None = None) -> Drif
     """
     settings = load_settings()
     package = find_package_of(settings, load_spec(dataset or settings.dataset).name)
-    findings = _look(package, _clock(now), settings)
-    failed = _tell(findings, settings)
+    at = clock(now)
+    findings = _look(package, at, settings)
+    failed = [*_measure(package, at, settings), *_tell(findings, settings)]
     return drift_check_result(replace(findings, problems=(*findings.problems, *failed)))
-
-
-def _clock(now: datetime | None) -> datetime:
-    """A run that begins late or again keeps the time it was to start at."""
-    if now is None:
-        return datetime.fromtimestamp(flow_run.scheduled_start_time.timestamp(), UTC)
-    return now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)
 
 
 def _look(package: Package, now: datetime, settings: Settings) -> Findings:
@@ -61,6 +60,14 @@ def _look(package: Package, now: datetime, settings: Settings) -> Findings:
     replayed = _tried(failed, replay_decisions, package.schema.name, settings)
     anchor = _tried(failed, anchor_chains, settings)
     return Findings(check, replayed, page, anchor, problems=(*check.problems, *failed))
+
+
+def _measure(package: Package, now: datetime, settings: Settings) -> list[str]:
+    """How the champion does on what has matured by now."""
+    failed: list[str] = []
+    with closing(open_ledger(settings.ledger_uri)) as ledger:
+        _tried(failed, report_performance, quote(ledger), quote(package), settings, now)
+    return failed
 
 
 def _tell(findings: Findings, settings: Settings) -> list[str]:

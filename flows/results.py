@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
+from uuid import UUID
 
 from credit.drift import Level, WindowDrift
 from credit.impact import Impact
@@ -12,6 +13,7 @@ from credit.plan import FamilyName, PresetName
 from credit.policy import Policy
 from credit.promotion import Verdict
 from credit.spec import Frozen
+from services.ledger.reports import PerformanceReport
 from tasks.monitoring.findings import Findings
 from tasks.promotion import PromotionResult
 from tasks.record import Data, Evaluation, Fit, Tracked, Training
@@ -178,6 +180,27 @@ class DriftCheckResult(Frozen):
     problems: tuple[str, ...]
 
 
+class PerformanceResult(Frozen):
+    """How the champion does on matured outcomes; None where they are too few to say.
+
+    rows: matured outcomes within the champion's policy. drops: how much worse it is than its
+    baseline. unreported: applications that have passed their horizon and have no outcome.
+    """
+
+    run_id: str
+    report_id: UUID
+    dataset: str
+    digest: str
+    at: datetime
+    rows: int
+    bads: int
+    accuracy: float | None
+    auc: float | None
+    observed_to_expected: Interval | None
+    drops: dict[str, Interval]
+    unreported: int
+
+
 def training_result(
     training: Training,
     tracked: Tracked,
@@ -258,4 +281,23 @@ def drift_check_result(findings: Findings) -> DriftCheckResult:
         page=findings.page,
         anchor=findings.anchor,
         problems=findings.problems,
+    )
+
+
+def performance_result(run_id: str, report: PerformanceReport) -> PerformanceResult:
+    """The public part of a performance report."""
+    overall = report.report["overall"]
+    return PerformanceResult(
+        run_id=run_id,
+        report_id=report.id,
+        dataset=report.dataset,
+        digest=report.digest,
+        at=report.at,
+        rows=overall["rows"],
+        bads=overall["bads"],
+        accuracy=report.accuracy,
+        auc=report.auc,
+        observed_to_expected=overall["observed_to_expected"],
+        drops=overall["drops"],
+        unreported=report.report["unreported"],
     )

@@ -38,3 +38,13 @@ def git_commit() -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return found.stdout.strip() or None
+
+
+def clock(now: datetime | None) -> datetime:
+    """A time that was given, in UTC unless it says otherwise, or when this run was to start.
+
+    So a run that begins late or again keeps its time.
+    """
+    if now is None:
+        return datetime.fromtimestamp(flow_run.scheduled_start_time.timestamp(), UTC)
+    return now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)

@@ -8,7 +8,7 @@ from configs.datasets import load_spec
 from configs.settings import load_settings
 from credit.package import VERSION_DIGITS
 from flows.commands.console import NO, print_json, stdout
-from flows.commands.errors import UsageError
+from flows.commands.times import time
 from flows.local.inprocess import flows_ready
 from flows.packages import find_package_of
 from services.ledger import open_ledger
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def run(dataset: str | None, at: str | None, json: bool) -> None:
     """Check in this process; exits with 1 when the window or the replay is not as it should be."""
-    settings, now = load_settings(), _time(at)
+    settings, now = load_settings(), time("--at", at)
     dataset = dataset or settings.dataset
     package = find_package_of(settings, load_spec(dataset).name)
     with closing(open_ledger(settings.ledger_uri)) as ledger:
@@ -67,13 +67,3 @@ def show(result: "DriftCheckResult") -> None:
         )
     if result.page:
         console.print(f"Page: {result.page}", soft_wrap=True)
-
-
-def _time(at: str | None) -> datetime | None:
-    if at is None:
-        return None
-    try:
-        time = datetime.fromisoformat(at)
-    except ValueError:
-        raise UsageError(f"--at {at!r} is no time; expected one such as 2026-03-01T02:00") from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time

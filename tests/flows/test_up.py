@@ -11,6 +11,7 @@ import pytest
 from configs.datasets import spec_names
 from credit.plan import FamilyName, PresetName
 from flows.evaluation import evaluation
+from flows.performance import performance
 from flows.training import training
 from tests.flows.conftest import DATASET, FAMILIES
 
@@ -73,8 +74,10 @@ def test_deployments_have_their_schedules(api):
     assert weekly["active"]
     assert weekly["schedule"]["cron"] == "0 3 * * 0"
     assert weekly["parameters"] == {"preset": "full"}
-    assert len(deployment(api, "evaluation")["schedules"]) == 1
-    for name in ("training", "evaluation"):  # they follow the settings' data set
+    (weekly,) = deployment(api, "performance")["schedules"]
+    assert (weekly["active"], weekly["schedule"]["cron"]) == (True, "0 6 * * 1")
+    assert deployment(api, "evaluation")["schedules"] == []
+    for name in ("training", "evaluation", "performance"):  # they follow the settings' data set
         assert "dataset" not in deployment(api, name)["parameters"]
 
 
@@ -88,7 +91,7 @@ def test_run_form_shows_names_descriptions_defaults_and_allowed_values(api):
     assert all(field["description"] for field in form.values())
 
 
-@pytest.mark.parametrize("flow", [training, evaluation])
+@pytest.mark.parametrize("flow", [training, evaluation, performance])
 def test_description_names_the_data_sets_there_are(flow):
     description = flow.fn.__doc__.partition("dataset: ")[2].partition("\n")[0]
     assert description.startswith(", ".join(spec_names()))
