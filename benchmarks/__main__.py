@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import drift, latency, orchestration, quality, reasons, serving
+from benchmarks import drift, estimation, latency, orchestration, quality, reasons, serving
 from benchmarks.benchmark import Benchmark, BenchmarkError, Options
 from benchmarks.report import RESULTS, write_page, write_result
 from configs.settings import load_settings
@@ -18,6 +18,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     reasons.BENCHMARK,
     serving.BENCHMARK,
     drift.BENCHMARK,
+    estimation.BENCHMARK,
 )
 
 
