@@ -17,6 +17,7 @@ from configs.settings import Settings
 from credit.expressions import FloatArray
 from credit.features import MISSING, TextArray
 from credit.package import VERSION_DIGITS
+from credit.plan import DriftPlan
 from credit.policy import DECISIONS
 from credit.profiles import CategoryProfile, ColumnProfile, NumberProfile
 from credit.reference import DECISION, PROBABILITY, Columns, Reference
@@ -42,7 +43,7 @@ def draw_page(check: DriftCheck, reference: Reference, settings: Settings) -> Pa
     version = check.window.digest[:VERSION_DIGITS]
     path = folder / f"{check.window.end:%Y-%m-%dT%H%M%SZ}-{version}.html"
     with replacing(path, OWNER) as file:
-        file.write(_html(before, now, settings.drift.significance))
+        file.write(_html(before, now, settings.drift))
     for old in sorted(folder.glob("*.html"))[:-PAGES_KEPT]:
         old.unlink(missing_ok=True)
     return path
@@ -101,7 +102,7 @@ def _shown(profile: ColumnProfile, values: FloatArray | TextArray) -> FloatArray
     return np.array([known.get(text, OTHER) for text in values.tolist()], dtype=object)
 
 
-def _html(before: pd.DataFrame, now: pd.DataFrame, significance: float) -> str:
+def _html(before: pd.DataFrame, now: pd.DataFrame, plan: DriftPlan) -> str:
     # Evidently asks this before it counts its users.
     os.environ.setdefault("DO_NOT_TRACK", "1")
     from evidently import DataDefinition, Dataset, Report
@@ -113,8 +114,9 @@ def _html(before: pd.DataFrame, now: pd.DataFrame, significance: float) -> str:
     preset = DataDriftPreset(
         num_method="ks",
         cat_method="chisquare",
-        num_threshold=significance,
-        cat_threshold=significance,
+        num_threshold=plan.significance,
+        cat_threshold=plan.significance,
+        drift_share=plan.most_drifted,
     )
     shown = Report([preset]).run(
         Dataset.from_pandas(now, data_definition=definition),

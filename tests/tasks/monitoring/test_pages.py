@@ -64,6 +64,7 @@ def test_a_page_is_drawn_for_its_owner_and_old_ones_go(tmp_path, monkeypatch):
     content = path.read_text()
     assert "months_known" in content
     assert "<html" in content
+    assert "Dataset drift detection threshold is 0.3" in content
     assert [kept.name for kept in sorted(folder.iterdir())] == [
         "2020-01-02T020000Z-0.html",
         path.name,
