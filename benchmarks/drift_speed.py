@@ -46,6 +46,7 @@ class Check:
     """What one check took."""
 
     seconds: float
+    cpu_seconds: float
     peak_megabytes: float
 
 
@@ -84,6 +85,7 @@ def measure_speed(options: Options) -> Result:
 def _summary(name: str, checks: Sequence[Check]) -> Result:
     return {
         f"{name}_seconds": round(median(each.seconds for each in checks), 3),
+        f"{name}_cpu_seconds": round(median(each.cpu_seconds for each in checks), 3),
         f"{name}_megabytes": round(median(each.peak_megabytes for each in checks)),
     }
 
