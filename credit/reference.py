@@ -16,7 +16,6 @@ from credit.decisions import Decider
 from credit.drift import WindowDrift, compare, judge
 from credit.expressions import FloatArray
 from credit.features import Applications, TextArray, number_features
-from credit.package import Package
 from credit.plan import DriftPlan
 from credit.policy import DECISIONS, Decision, DecisionArray, Policy
 from credit.profiles import CategoryProfile, ColumnProfile, NumberProfile
@@ -201,6 +200,9 @@ def reference_of(
         judged: those that score and decisions are of; the champion was not fitted on them, for
             it would seem surer than it is.
         importance, baseline: see `Reference`.
+
+    Raises:
+        ValueError: there are no applications.
     """
     probability = Scorer(schema, graph).probabilities(judged)
     return Reference.fit(
@@ -211,27 +213,6 @@ def reference_of(
         importance=importance,
         baseline=baseline,
         threshold=policy.decline_above,
-    )
-
-
-def reference_of_window(package: Package, window: Applications) -> Reference:
-    """What is normal from now on: all applications of a window, approved or not.
-
-    Importance, baseline and threshold stay those of the package.
-
-    Raises:
-        ValueError: the window has no applications.
-        PackageError: a part of the package cannot be read.
-    """
-    known = package.reference
-    return reference_of(
-        package.schema,
-        package.graph,
-        package.policy,
-        window,
-        window,
-        importance=known.importance,
-        baseline=known.baseline,
     )
 
 

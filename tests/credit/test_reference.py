@@ -13,14 +13,12 @@ from hypothesis import strategies as st
 
 from configs.settings import load_settings
 from credit.baseline import Baseline
-from credit.decisions import Decider
 from credit.features import Applications
 from credit.intervals import Interval
 from credit.package import MANIFEST, Package, PackageError, canonical_json, sha256
 from credit.policy import DECISIONS
 from credit.profiles import NumberProfile
-from credit.reference import Reference, columns_of, drift, reference_of_window
-from credit.scoring import Scorer
+from credit.reference import Reference, columns_of, drift
 from tests import tiny
 
 PLAN = load_settings().drift
@@ -286,24 +284,3 @@ def test_an_older_format_is_refused_with_what_to_do():
     assert str(caught.value) == (
         "MANIFEST.json: format: Input should be 3; this version reads format 3, so train again"
     )
-
-
-def test_after_a_retraining_all_applications_of_a_window_are_normal():
-    package, window = tiny.package(), tiny.applications(500, seed=8)
-    found = reference_of_window(package, window)
-    assert found.rows == found.probability.rows == sum(found.decisions.values()) == 500
-    assert min(found.decisions.values()) > 0
-    assert (found.importance, found.baseline, found.threshold) == (
-        package.reference.importance,
-        package.reference.baseline,
-        package.reference.threshold,
-    )
-    columns = columns_of(window, package.schema)
-    again = found.window(columns, *_said(package, window))
-    assert drift(found, again, PLAN).score == 0.0
-    assert same(again, found.window(columns, *_said(package, window)))
-
-
-def _said(package, window):
-    probability = Scorer(package.schema, package.graph).probabilities(window)
-    return probability, Decider(package.schema, package.policy)(window, probability).decision
