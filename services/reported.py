@@ -1,6 +1,7 @@
 """Gauges of what monitoring reported last; absent, never 0, before it did."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -67,10 +68,29 @@ class Reported(Collector):
                 gauge = GaugeMetricFamily(name, text, labels=["model_type"])
                 gauge.add_metric([family], value)
                 yield gauge
+        yield from _found(report.report)
 
     def _family(self, digest: str) -> str:
         history = self._ledger.history(self._dataset)
         return next((row.family for row in history if row.digest == digest), "unknown")
+
+
+def _found(report: Mapping[str, Any]) -> Iterator[Metric]:
+    """Of what a performance report has beside accuracy and AUC."""
+    ratio = report.get("overall", {}).get("observed_to_expected")
+    if ratio:
+        yield _gauge(
+            "observed_to_expected_bads",
+            "Bads among matured outcomes by those that the model expected.",
+            ratio["value"],
+        )
+    judged = [each for each in report.get("fairness", {}).get("periods", ()) if each["worst"]]
+    if judged:
+        yield _gauge(
+            "adverse_impact_ratio",
+            "Lowest ratio of approval rates in the newest period with groups to judge.",
+            judged[-1]["worst"]["ratio"]["value"],
+        )
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -222,7 +222,7 @@ def test_the_status_over_http(settings, ledger, package, monkeypatch):
     add_drift(ledger, package, "critical", 0)
     add_performance(ledger, package, fairness=UNFAIR)
     with in_process(settings, monkeypatch) as (client, _):
-        answered = client.get(STATUS)
+        answered, metrics = client.get(STATUS), client.get("/metrics").text.splitlines()
     contract.MonitoringStatus.model_validate_json(answered.content, strict=True)
     found = answered.json()
     assert found["drift"]["score"] == 0.8
@@ -230,6 +230,7 @@ def test_the_status_over_http(settings, ledger, package, monkeypatch):
     assert found["fairness"] == UNFAIR
     assert "fairness" not in found["performance"]["report"]
     assert {each["kind"] for each in found["alerts"]} == {"drift", "fairness"}
+    assert {"observed_to_expected_bads 1.1", "adverse_impact_ratio 0.71"} <= set(metrics)
 
 
 def rows(count: int, seed: int = 1, **fixed: object) -> list[dict[str, object]]:
