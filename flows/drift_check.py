@@ -47,7 +47,7 @@ def drift_check(dataset: str | None = None, now: datetime | None = None) -> Drif
     package = find_package_of(settings, load_spec(dataset or settings.dataset).name)
     at = clock(now)
     findings = _look(package, at, settings)
-    failed = [*_measure(package, at, settings), *_tell(findings, settings)]
+    failed = _tell(findings, settings)
     return drift_check_result(replace(findings, problems=(*findings.problems, *failed)))
 
 
@@ -59,6 +59,7 @@ def _look(package: Package, now: datetime, settings: Settings) -> Findings:
     page = _tried(failed, draw_page, check, package.reference, settings)
     replayed = _tried(failed, replay_decisions, package.schema.name, settings)
     anchor = _tried(failed, anchor_chains, settings)
+    failed += _measure(package, now, settings)
     return Findings(check, replayed, page, anchor, problems=(*check.problems, *failed))
 
 
