@@ -199,6 +199,14 @@ class RetrainingPlan(Frozen):
     cooldown_hours: float = Field(ge=0)
     fewest_outcomes: int = Field(gt=0, description="newly matured, for a retraining")
     fewest_bads_to_recalibrate: int = Field(gt=0, description="among them, with fewer outcomes")
+    preset: PresetName = Field(default="full", description="how far a retraining searches")
+    families: tuple[FamilyName, ...] = Field(default=(), description="empty: all of the preset")
+    shadow_hours: float = Field(
+        default=0, ge=0, description="so long a new model only scores beside the champion"
+    )
+    on_critical_drift: bool = Field(
+        default=False, description="one critical check asks at once, whatever drift_hours says"
+    )
 
 
 class GuardPlan(Frozen):
@@ -211,6 +219,7 @@ class GuardPlan(Frozen):
     rows: int = Field(gt=0, description="fewer decisions are no reason to take it back")
     most_errors: float = Field(ge=0, le=1, description="share of requests that may fail")
     most_change: float = Field(gt=0, le=1)
+    most_slower: float = Field(default=3, gt=1, description="times as long as before, a request")
 
 
 SCHEMES = ("https", "http", "slack+https", "slack+http", "mailto")

@@ -25,7 +25,7 @@ from services.problems import (
     answer_http_error,
     answer_problem,
 )
-from services.routes import models, monitoring, operations, people, records, scoring
+from services.routes import models, monitoring, operations, people, records, retraining, scoring
 from services.worker import Worker, stop, worker_of
 
 # What the ledger says of a request that it understood.
@@ -58,7 +58,7 @@ def create_app(worker: Worker) -> FastAPI:
     _add_handlers(app)
     app.add_middleware(FaultBarrier)
     # Not by `include_router`, which would look for each request's route in two steps.
-    for part in (scoring, people, records, models, monitoring, operations):
+    for part in (scoring, people, records, models, retraining, monitoring, operations):
         app.router.routes.extend(part.router.routes)
     add_page(app)
     app.router.routes.extend(operations.unknown.routes)

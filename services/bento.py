@@ -38,6 +38,7 @@ DOMAIN = (
     "scoring",
     "spec",
     "treeshap",
+    "triggers",
     "underwriting",
 )
 CODE = (

@@ -11,7 +11,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from credit.drift import Level, WindowDrift
 from credit.policy import Decision
+from credit.triggers import TriggerName
 from credit.underwriting import Explanation
+from services.ledger.retraining import Outcome as RetrainOutcome
 from services.request_model import WITHOUT_NUL
 
 LONGEST_REASON = 2000
@@ -477,3 +479,49 @@ class MonitoringStatus(BaseModel):
         description="Approval by protected group and period, or under `problem` why there is none."
     )
     alerts: list[Alert] = Field(description="Of the model in production; the empty list: none.")
+
+
+class RetrainAsked(Body):
+    """Why a model is to be trained again."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"reason": "the bureau changed its score in March"}}
+    )
+
+    reason: Reason
+
+
+class RetrainEvent(BaseModel):
+    """One thing that happened to a retrain request."""
+
+    at: datetime
+    kind: Literal["started", "shadowing", "waiting", "closed"]
+    run_id: str | None
+    outcome: RetrainOutcome | None
+    digest: str | None
+    note: str
+
+
+class RetrainRequest(BaseModel):
+    """A retrain request: who asked for it and why, and what became of it."""
+
+    id: UUID
+    at: datetime
+    dataset: str
+    trigger: TriggerName
+    reason: str
+    requester: str
+    state: Literal["requested", "started", "shadowing", "waiting", "closed"] = Field(
+        description="waiting: for a person's approval of the new model."
+    )
+    outcome: RetrainOutcome | None = Field(description="Once it is closed.")
+    digest: str | None = Field(description="Of the package that it led to, if it did.")
+    note: str
+    events: list[RetrainEvent]
+
+
+class RetrainAnswer(RetrainRequest):
+    """The request that was asked for, or the one that is open already."""
+
+    is_new: bool = Field(description="False: it was asked for before, and nothing was added.")
+    next: str = Field(description="How it goes on.")

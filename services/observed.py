@@ -10,6 +10,8 @@ from services.worker import Worker
 
 LEFT = 499  # the client did not wait for its answer
 UNKNOWN = "other"
+# Where the model decides; a request that is wrong says nothing of it.
+MODEL_ROUTES = frozenset({"/api/predict", "/api/predict/batch"})
 
 
 class Observed:
@@ -38,4 +40,7 @@ class Observed:
             route = scope.get(ROUTE) or UNKNOWN
             seconds = perf_counter() - started
             self._worker.telemetry.requested(route, scope["method"], status, seconds)
+            model = self._worker.current.model
+            if model and route in MODEL_ROUTES and not 400 <= status < 500:
+                self._worker.telemetry.answered(model.version, status >= 500, seconds)
             log_request(scope, route, status, seconds)

@@ -22,6 +22,7 @@ BODIES: tuple[type[BaseModel], ...] = (
     contract.NewOutcomes,
     contract.NewReview,
     contract.PromotionAsked,
+    contract.RetrainAsked,
 )
 TAGS = (
     ("scoring", "Decisions on applications, and why they are as they are."),

@@ -1,20 +1,13 @@
 """A person's decision on a waiting promotion, and telling the Prefect run that waits for it."""
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
-from urllib.parse import quote
-
-import httpx
 
 from configs.settings import Settings
-from configs.urls import without_credentials
 from services.fetching import fetch_package
 from services.ledger import ApiKey, Deployment, Ledger, Promotion
-
-API_URL, API_USER = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
-RESUME_SECONDS = 10
+from services.runs import Prefect, RunError
 
 
 def waiting(promotions: Sequence[Promotion]) -> list[Promotion]:
@@ -65,17 +58,11 @@ def resume_ended(ledger: Ledger, dataset: str, waited: Sequence[Promotion]) -> l
 def _resume(promotion: Promotion) -> str:
     if promotion.api_url is None:
         return ""
-    user, _, password = os.environ.get(API_USER, "").partition(":")
-    url = (os.environ.get(API_URL) or promotion.api_url).rstrip("/")
+    prefect = Prefect.known() or Prefect(promotion.api_url)
     try:
-        httpx.post(
-            f"{url}/flow_runs/{quote(promotion.run_id)}/resume",
-            auth=(user, password) if user else None,
-            timeout=RESUME_SECONDS,
-        ).raise_for_status()
-    except httpx.HTTPError as error:
-        return without_credentials(
-            f"run {promotion.run_id} did not hear of it at {url} ({error}); press Resume in "
-            "Prefect's page"
+        prefect.resume(promotion.run_id)
+    except RunError as error:
+        return (
+            f"run {promotion.run_id} did not hear of it ({error}); press Resume in Prefect's page"
         )
     return ""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import psutil
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 # The methods that get a series of their own; clients can send any word.
@@ -16,6 +16,8 @@ PREDICTION_SECONDS = (5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
 COMMIT_SECONDS = (1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
 COMMIT_ROWS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 SHARED_FILES = "PROMETHEUS_MULTIPROC_DIR"
+# What the guard of a new champion reads.
+MODEL_REQUESTS, MODEL_SWAPS = "model_request_seconds", "model_swaps_total"
 
 
 class Telemetry:
@@ -74,9 +76,15 @@ class Telemetry:
             multiprocess_mode="livesum",
         )
         self._swaps = Counter(
-            "model_swaps_total",
+            MODEL_SWAPS,
             "Models that took over in a worker, and packages that it refused.",
             ("result", "version"),
+            registry=registry,
+        )
+        self._model_requests = Summary(
+            MODEL_REQUESTS,
+            "Time to answer requests that the model decides, and how many failed with 5xx.",
+            ("version", "failed"),
             registry=registry,
         )
         self._unshadowed = Counter(
@@ -105,6 +113,7 @@ class Telemetry:
         self._served: tuple[str, str, str] | None = None
         self._series: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         self._decisions: dict[tuple[str, str], Counter] = {}
+        self._answered: dict[tuple[str, bool], Summary] = {}
 
     def requested(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request; `route` is the template, never the path as sent."""
@@ -118,6 +127,14 @@ class Telemetry:
         histogram.observe(seconds)
         if status >= 400:
             self._errors.labels(route, str(status)).inc()
+
+    def answered(self, version: str, failed: bool, seconds: float) -> None:
+        """Count one request to the model of a version."""
+        series = self._answered.get((version, failed))
+        if series is None:
+            series = self._model_requests.labels(version, str(failed).lower())
+            self._answered[version, failed] = series
+        series.observe(seconds)
 
     def predicted(self, decisions: Iterable[str], version: str, seconds: float) -> None:
         """Count what one request had decided and stored."""

@@ -309,3 +309,44 @@ performance_reports = Table(
     UniqueConstraint("dataset", "digest", "window_end"),
     Index(None, "dataset", "at"),
 )
+
+# Why a model is to be trained again. A caller's word makes asking twice the same as asking once.
+retrain_requests = Table(
+    "retrain_requests",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("dataset", String(100), nullable=False),
+    Column("trigger", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("requester", String(200), nullable=False),
+    Column("idempotency_key", String(300), nullable=False),
+    CheckConstraint(
+        "trigger IN ('accuracy', 'drift', 'drifted columns', 'weekly', 'manual')",
+        name="known_trigger",
+    ),
+    UniqueConstraint("dataset", "idempotency_key"),
+    Index(None, "dataset", "at"),
+)
+
+# What happened to a request, in the order of `position`; `closed` comes once and last.
+retrain_events = Table(
+    "retrain_events",
+    metadata,
+    Column("request_id", Uuid, ForeignKey("retrain_requests.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("run_id", String(100)),
+    Column("outcome", String(20)),
+    Column("digest", String(64)),
+    Column("note", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+    CheckConstraint("kind IN ('started', 'shadowing', 'waiting', 'closed')", name="known_kind"),
+    CheckConstraint("(kind = 'closed') = (outcome IS NOT NULL)", name="outcome_when_closed"),
+    CheckConstraint(
+        "outcome IN ('promoted', 'unchanged', 'refused', 'rejected', 'lapsed', 'escalated', "
+        "'cancelled', 'failed')",
+        name="known_outcome",
+    ),
+)

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
+from services.idempotency import LONGEST_KEY
 from services.problems import MEDIA_TYPE
 
 # What the guard answers wherever a key may be needed, and a service that is ill.
@@ -25,6 +26,15 @@ BODY = (
 )
 
 Json = dict[str, Any]
+
+IDEMPOTENCY_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A word of your own for this request. Sent again with it, the same request "
+    "gets the stored answer, and another one 409.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+}
 
 
 class Direct(APIRoute):

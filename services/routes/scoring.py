@@ -17,14 +17,23 @@ from services.bodies import LARGEST_BODY, answer, checked, read_json
 from services.contract import Batch, Explained, ExplainStored, Prediction
 from services.deciding import Decided
 from services.guard import caller
-from services.idempotency import body_hash, claim
+from services.idempotency import asked_key, body_hash, claim
 from services.ledger import LedgerError
 from services.ledger.decisions import StoredDecision, find_decision
 from services.ledger.journal import JournalFullError
 from services.logs import note
 from services.model import ServedModel
 from services.problems import FieldProblem, ProblemError, invalid, not_found, shown
-from services.routes.documented import BODY, GUARDED, Direct, body, links, problems, routes
+from services.routes.documented import (
+    BODY,
+    GUARDED,
+    IDEMPOTENCY_KEY,
+    Direct,
+    body,
+    links,
+    problems,
+    routes,
+)
 from services.worker import Worker, worker_of
 
 router = routes("scoring", Direct)
@@ -32,15 +41,6 @@ router = routes("scoring", Direct)
 # Between two slices of a batch single requests are answered.
 SLICE = 500
 BYTES_A_ROW = 2048
-LONGEST_KEY = 200
-IDEMPOTENCY_KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "A word of your own for this request. Sent again with it, the same request "
-    "gets the stored answer, and another one 409.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
-}
 REPLAYED = {
     "Idempotent-Replayed": {
         "description": "`true` where the answer was stored for an earlier request.",
@@ -92,7 +92,7 @@ async def predict_batch(request: Request) -> Response:
     """Decide on many applications; each succeeds or fails on its own."""
     worker = worker_of(request)
     model, most = worker.model, worker.settings.serving.most_rows
-    _idempotency_key(request)  # one that is wrong is so whatever the rows are
+    asked_key(request)  # one that is wrong is so whatever the rows are
     rows = _rows(await read_json(request, LARGEST_BODY + most * BYTES_A_ROW), most)
     answers: list[dict[str, Any]] = []
     for start in range(0, len(rows), SLICE):
@@ -143,7 +143,7 @@ def _claimed(
     row: int | None = None,
 ) -> Application:
     """The application with what makes it the same as an earlier one, if anything does."""
-    words = _idempotency_key(request)
+    words = asked_key(request)
     if words is None and application.application_id is None:
         return application
     claims = []
@@ -155,16 +155,6 @@ def _claimed(
         parts = ("key", owner) if row is None else ("row", owner, str(row))
         claims.append(claim(*parts, words))
     return replace(application, claims=tuple(claims), body_hash=body_hash(content))
-
-
-def _idempotency_key(request: Request) -> str | None:
-    words = request.headers.get("idempotency-key")
-    if words is not None and not 1 <= len(words) <= LONGEST_KEY:
-        raise ProblemError(
-            HTTPStatus.BAD_REQUEST,
-            f"Idempotency-Key has {len(words)} characters, expected 1 to {LONGEST_KEY}",
-        )
-    return words
 
 
 def _conflict(decided: Decided) -> ProblemError:

@@ -61,11 +61,17 @@ def bearer(token: str) -> dict[str, str]:
 def ask_each(client: httpx.Client, headers: dict[str, str]) -> dict[str, int]:
     """The status of every route that wants a role."""
     filled = {
-        path: path.format(decision_id=NOBODY, promotion_id=NOBODY)
+        path: path.format(decision_id=NOBODY, promotion_id=NOBODY, request_id=NOBODY)
         for path, roles in ACCESS.items()
         if roles
     }
-    gets = ("/metrics", "/api/model", "/api/monitoring/status", "/api/decisions")
+    gets = (
+        "/metrics",
+        "/api/model",
+        "/api/monitoring/status",
+        "/api/decisions",
+        "/api/retrain/",
+    )
     return {
         path: client.request(
             "GET" if path.startswith(gets) else "POST", filled[path], headers=headers
