@@ -9,13 +9,13 @@ import pandas as pd
 
 from credit.alternatives import Alternatives, Candidate, compare_alternatives
 from credit.assessment import Assessment, Assessor
-from credit.comparison import Comparison, Scored, compare
+from credit.comparison import Compared, Comparison, Scored, compare
 from credit.decisions import Decisions
 from credit.explanation import LimePlan, LocalExplanation, choose_cases, explain_case
 from credit.exploration import Exploration, explore
 from credit.expressions import FloatArray
 from credit.folds import CrossValidated, CrossValidation, cross_validate
-from credit.impact import ProfitCurve, SwapSet, profit_curve, profit_of, swap_set
+from credit.impact import BoolArray, ProfitCurve, SwapSet, profit_curve, profit_of, swap_set
 from credit.lime import Lime
 from credit.models import FAMILIES
 from credit.plan import PromotionPlan
@@ -196,19 +196,44 @@ def compare_with(
 ) -> tuple[Comparison, SwapSet]:
     """The new champion against the model in production, on the same test rows."""
     bad, exposure, costs = by.test.part.bad, by.test.exposure, assessment.policy.costs
+    everything = np.ones(len(bad), dtype=bool)
+    comparison = _compare(everything, incumbent, champion, assessment, plan, by)
+    swap = swap_set(incumbent.decisions.decision, assessment.test.decision, bad, exposure, costs)
+    return comparison, swap
+
+
+def compare_on(
+    rows: BoolArray,
+    incumbent: Incumbent,
+    champion: TrainedFamily,
+    assessment: Assessment,
+    plan: PromotionPlan,
+    by: Assessor,
+) -> Compared:
+    """The same on some of the test rows alone."""
+    return _compare(rows, incumbent, champion, assessment, plan, by).all_rows
+
+
+def _compare(
+    rows: BoolArray,
+    incumbent: Incumbent,
+    champion: TrainedFamily,
+    assessment: Assessment,
+    plan: PromotionPlan,
+    by: Assessor,
+) -> Comparison:
+    bad, exposure, costs = by.test.part.bad, by.test.exposure, assessment.policy.costs
 
     def scored(probability: FloatArray, decisions: Decisions) -> Scored:
-        return Scored(probability, profit_of(decisions.decision, bad, exposure, costs))
+        return Scored(probability, profit_of(decisions.decision, bad, exposure, costs)).of(rows)
 
-    comparison = compare(
-        bad,
+    return compare(
+        bad[rows],
         scored(incumbent.probability, incumbent.decisions),
         scored(champion.test, assessment.test),
-        incumbent.decisions.decision == "approve",
+        incumbent.decisions.decision[rows] == "approve",
         plan.auc_margin,
         plan.profit_margin,
         by.bootstrap_samples,
         by.seed,
     )
-    swap = swap_set(incumbent.decisions.decision, assessment.test.decision, bad, exposure, costs)
-    return comparison, swap

@@ -97,6 +97,7 @@ def judge(
     least_impact_ratio: float,
     plan: PromotionPlan,
     incomparable: str = "",
+    newest: Compared | None = None,
 ) -> Verdict:
     """Hold a challenger against the plan.
 
@@ -111,11 +112,13 @@ def judge(
         least_impact_ratio: the fairness plan's.
         plan: what is asked for.
         incomparable: why what is in production cannot be compared; then a person decides.
+        newest: champion against challenger on the newest outcomes alone, after a retraining.
     """
     return Verdict.of(
         (
             _least_auc(challenger.auc, plan.least_auc),
             *_compared(comparison, incomparable),
+            *_on_newest(newest),
             _within("calibration slope", challenger.calibration_slope, plan.calibration_slope),
             _within(
                 "calibration intercept",
@@ -129,6 +132,52 @@ def judge(
             ),
             _documents(challenger.missing_documents),
         )
+    )
+
+
+def judge_recalibration(
+    challenger: Challenger, newest: Compared, least_impact_ratio: float, plan: PromotionPlan
+) -> Verdict:
+    """Hold a champion whose intercept was fitted anew against the plan.
+
+    It ranks as the one in production does, so AUC and the slope are not asked for again.
+
+    Args:
+        challenger: what was measured of it, on the newest outcomes that it was not fitted on.
+        newest: champion against challenger on the same.
+        least_impact_ratio: the fairness plan's.
+        plan: what is asked for.
+    """
+    return Verdict.of(
+        (
+            _profit_not_worse(newest),
+            _within(
+                "calibration intercept",
+                challenger.calibration_intercept,
+                plan.calibration_intercept,
+            ),
+            _impact_ratio(challenger, least_impact_ratio),
+            _at_most("parity", "graph and formula differ by", challenger.parity, MOST_DIFFERENCE),
+            _at_most(
+                "latency", "a decision takes", challenger.milliseconds, plan.most_milliseconds, "ms"
+            ),
+            _documents(challenger.missing_documents),
+        )
+    )
+
+
+def _profit_not_worse(compared: Compared) -> Gate:
+    """Few rows prove little: what is proven worse is refused."""
+    measured, margin = compared.profit, compared.profit.margin
+    high = measured.difference.high
+    return Gate(
+        name="profit against champion, newest outcomes",
+        passed=high >= -margin,
+        value=_number(high),
+        limit=f"not worse by over {margin:.4g}",
+        reason=f"{measured.challenger:.4f} against the champion's {measured.champion:.4f} on "
+        f"{compared.rows:,} rows; the upper 95% bound of the difference is {high:.4g}, at least "
+        f"{-margin:.4g} is asked for",
     )
 
 
@@ -169,6 +218,36 @@ def _compared(comparison: Comparison | None, incomparable: str) -> tuple[Gate, .
         gate
         for rows, compared in parts.items()
         for gate in (_auc(rows, compared), _profit(rows, compared))
+    )
+
+
+def _on_newest(compared: Compared | None) -> tuple[Gate, ...]:
+    """What is proven worse on the newest outcomes is refused.
+
+    They are few, so the challenger need not be proven non-inferior on them once more: most of a
+    95% interval would lie below the margin by chance alone.
+    """
+    if compared is None:
+        return ()
+    name = "AUC against champion, newest outcomes"
+    if compared.auc is None:
+        note = compared.note or "there are none among the test rows"
+        return (Gate(name=name, passed=True, value=None, limit="not worse", reason=note),)
+    measured, margin = compared.auc, compared.auc.margin
+    high = measured.difference.high
+    reason = (
+        f"{measured.challenger:.4f} against the champion's {measured.champion:.4f} on "
+        f"{compared.rows:,} rows; the upper 95% bound of the difference is {high:.4g}, at least "
+        f"{-margin:.4g} is asked for"
+    )
+    return (
+        Gate(
+            name=name,
+            passed=high >= -margin,
+            value=_number(high),
+            limit=f"not worse by over {margin:.4g}",
+            reason=reason,
+        ),
     )
 
 

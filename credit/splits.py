@@ -109,17 +109,20 @@ def content_keys(rows: pd.DataFrame, schema: Schema) -> list[bytes]:
 
 
 def in_fixed_order(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """Validated rows in an order of their own, whatever order a database returned them in.
+    """Validated rows in an order of their own, whatever order a database returned them in."""
+    return rows.iloc[fixed_order(rows, schema)].reset_index(drop=True)
+
+
+def fixed_order(rows: pd.DataFrame, schema: Schema) -> NDArray[np.intp]:
+    """The positions of validated rows in that order [rows].
 
     Folds, fits and fingerprints depend on the order of rows. Ids are sorted by length and then by
     text, which leaves ascending numbers as they are; rows without an id by a hash of their values.
     """
     if schema.id is None:
-        order = np.argsort(pd.util.hash_pandas_object(rows, index=False), kind="stable")
-    else:
-        keys = row_keys(rows, schema)
-        order = np.array(sorted(range(len(keys)), key=lambda row: (len(keys[row]), keys[row])))
-    return rows.iloc[order].reset_index(drop=True)
+        return np.argsort(pd.util.hash_pandas_object(rows, index=False), kind="stable")
+    keys = row_keys(rows, schema)
+    return np.array(sorted(range(len(keys)), key=lambda row: (len(keys[row]), keys[row])))
 
 
 def hash_draws(keys: Iterable[bytes], salt: str) -> FloatArray:

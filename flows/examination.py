@@ -9,7 +9,9 @@ from prefect.utilities.annotations import quote
 
 from configs.settings import Settings
 from credit.assessment import Assessor
-from credit.examination import Examination, compare_with
+from credit.comparison import Compared
+from credit.examination import Examination, compare_on, compare_with
+from credit.impact import BoolArray
 from credit.package import VERSION_DIGITS
 from credit.plan import PresetName
 from credit.promotion import Challenger, Verdict, judge
@@ -49,8 +51,12 @@ def judge_champion(
     by: Assessor,
     preset: PresetName,
     settings: Settings,
+    newest: BoolArray | None = None,
 ) -> Judged:
-    """Examine the champion, hold it against the one in production, and write down the verdict."""
+    """Examine the champion, hold it against the one in production, and write down the verdict.
+
+    newest: which test rows are of the newest outcomes, if there are any.
+    """
     pairs = [(each.trained, each.assessment) for each in assessed]
     examination = examine_champion(
         quote(champion.trained), quote(pairs), quote(test_rows), quote(by)
@@ -64,6 +70,7 @@ def judge_champion(
         settings.fairness.least_impact_ratio,
         settings.promotion,
         problem,
+        _on_newest(incumbent, champion, by, settings, newest),
     )
     figures = champion.figures | report_figures(
         champion.trained,
@@ -98,6 +105,19 @@ def _against(
         ChampionEvidence(version=version, title=incumbent.title, comparison=comparison, swap=swap),
         "",
     )
+
+
+def _on_newest(
+    incumbent: InProduction | None,
+    champion: Assessed,
+    by: Assessor,
+    settings: Settings,
+    newest: BoolArray | None,
+) -> Compared | None:
+    if newest is None or incumbent is None or incumbent.scores is None:
+        return None
+    scores = (incumbent.scores, champion.trained, champion.assessment)
+    return compare_on(newest, *scores, settings.promotion, by)
 
 
 def _challenger(champion: Assessed, milliseconds: float) -> Challenger:
