@@ -119,6 +119,25 @@ def evaluate(
 
 
 @app.command()
+def retrain(
+    why: Annotated[str | None, typer.Option(help="The reason, for the record.")] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for its end; without Prefect, run it here.")
+    ] = False,
+    dataset: Dataset = None,
+    json: Json = False,
+) -> None:
+    """Ask for the model to be trained again on newly matured outcomes; one at a time.
+
+    A run takes it up at once where PREFECT_API_URL is set, else with the next dispatch. With --wait
+    it exits with 1 when no new model came into production.
+    """
+    from flows.commands.retrain import run
+
+    run(dataset, why, wait, json)
+
+
+@app.command()
 def score(
     file: Annotated[str, typer.Argument(help="A csv, csv.gz or parquet file of applications.")],
     dataset: Dataset = None,

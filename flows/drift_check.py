@@ -25,6 +25,7 @@ from tasks.monitoring.pages import draw_page
 from tasks.monitoring.performance import report_performance
 from tasks.monitoring.publishing import announce_drift, publish_drift
 from tasks.monitoring.replaying import anchor_chains, replay_decisions
+from tasks.requests import consider_retraining
 
 
 def _run_name() -> str:
@@ -48,6 +49,7 @@ def drift_check(dataset: str | None = None, now: datetime | None = None) -> Drif
     at = clock(now)
     findings = _look(package, at, settings)
     failed = _tell(findings, settings)
+    _tried(failed, consider_retraining, package.schema.name, settings, at)
     return drift_check_result(replace(findings, problems=(*findings.problems, *failed)))
 
 

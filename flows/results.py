@@ -13,10 +13,14 @@ from credit.plan import FamilyName, PresetName
 from credit.policy import Policy
 from credit.promotion import Verdict
 from credit.spec import Frozen
+from credit.triggers import TriggerName
 from services.ledger.reports import PerformanceReport
+from services.ledger.retraining import Outcome as RequestOutcome
+from services.ledger.retraining import RetrainRequest
+from services.ledger.retraining import State as RequestState
 from tasks.monitoring.findings import Findings
 from tasks.promotion import PromotionResult
-from tasks.record import Data, Evaluation, Fit, Tracked, Training
+from tasks.record import Data, Evaluation, Fit, Published, Tracked, Training
 
 
 class FamilyResult(Frozen):
@@ -203,9 +207,7 @@ class PerformanceResult(Frozen):
 
 def training_result(
     training: Training,
-    tracked: Tracked,
-    model_version: str,
-    bento: str,
+    published: Published,
     promotion: PromotionResult | None,
     seconds: Seconds,
 ) -> TrainingResult:
@@ -228,8 +230,8 @@ def training_result(
         bad_rates=dict(training.data.bad_rates),
         warnings=training.data.warnings,
         notes=training.data.notes,
-        mlflow=MlflowResult.of(tracked, model_version),
-        bento=bento,
+        mlflow=MlflowResult.of(published.tracked, published.version),
+        bento=published.bento,
         policy=champion.assessment.policy,
         impact=champion.assessment.impact,
         currency=training.data.dataset.currency,
@@ -301,3 +303,41 @@ def performance_result(run_id: str, report: PerformanceReport) -> PerformanceRes
         drops=overall["drops"],
         unreported=report.report["unreported"],
     )
+
+
+class RetrainingResult(Frozen):
+    """Where a retrain request stands; `note` says why, and `digest` which package it led to."""
+
+    request: UUID
+    dataset: str
+    trigger: TriggerName
+    reason: str
+    requester: str
+    state: RequestState
+    outcome: RequestOutcome | None
+    digest: str | None
+    note: str
+
+    @classmethod
+    def of(cls, request: RetrainRequest) -> "RetrainingResult":
+        """The public part of a request."""
+        last = request.last
+        return cls(
+            request=request.id,
+            dataset=request.dataset,
+            trigger=request.trigger,
+            reason=request.reason,
+            requester=request.requester,
+            state=request.state,
+            outcome=last.outcome if last else None,
+            digest=last.digest if last else None,
+            note=last.note if last else "",
+        )
+
+
+class DispatchResult(Frozen):
+    """What a dispatch found: the open request, if there is one, and how it goes on."""
+
+    dataset: str
+    request: UUID | None
+    said: str

@@ -1,48 +1,24 @@
 """The training flow: from a data set's rows to a champion in production."""
 
-import importlib
 import os
 import time
-from collections import Counter
-from collections.abc import Sequence
-from typing import get_args
 
-from prefect import State, flow, get_run_logger
+from prefect import State, flow
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.utilities.annotations import quote
-from threadpoolctl import threadpool_limits
 
-from configs.datasets import load_spec, resolve_source
-from configs.settings import Settings, SettingsError, load_settings
-from credit.assessment import Assessor
+from configs.datasets import load_spec
+from configs.settings import load_settings
 from credit.labels import label
-from credit.leakage import leakage_warnings
-from credit.plan import FamilyName, PresetName, TrainingPlan
+from credit.plan import FamilyName, PresetName
 from credit.reasoning import refuse_missing_texts
-from credit.spec import DatasetSpec
-from credit.splits import Part, PartArray, split
-from credit.training import SLOWEST_FIRST, Development, TrainedFamily, choose_champion, prepare
-from flows.assessment import Assessed, assess_all, assessor
-from flows.examination import Judged, judge_champion
+from flows.development import LabelledRows, checked_rows, choose_families, develop, publish
 from flows.promotion import concluded, wait_for_decision
 from flows.promotion import promote as ask_for_production
 from flows.results import Seconds, TrainingResult, training_result
-from tasks.artifacts import publish_training
-from tasks.circumstances import requester, run_id
-from tasks.data import CheckedRows, check, quarantine_path, read
-from tasks.fitting import fit
 from tasks.promotion import candidate
-from tasks.provenance import provenance
-from tasks.publishing import (
-    attest,
-    open_ledger_early,
-    pack_bento,
-    write_documents,
-    write_packages,
-)
-from tasks.record import Data, Fit, Training
-from tasks.tracking import open_store_early, register_champion, track_training
+from tasks.publishing import open_ledger_early
+from tasks.tracking import open_store_early
 
 
 def _run_name() -> str:
@@ -79,147 +55,22 @@ def training(
     settings = load_settings()
     spec = load_spec(dataset or settings.dataset)
     refuse_missing_texts(spec)
-    chosen = _choose(families, preset, settings.training)
+    chosen = choose_families(families, preset, settings.training)
     open_store_early(settings)
     open_ledger_early(settings)
     decided = concluded(settings)
     if decided:
         return decided
-    checked = _checked_rows(spec, data, settings)
-    parts, development, described = _develop(checked, spec, settings.training)
-    made_from = provenance(spec, settings, preset, chosen, checked.fingerprint)
-    by = assessor(checked.rows, parts, development, settings)
-    fitted = _fit_all(chosen, preset, by, settings.training)
-    fitted_at = time.monotonic()
-    assessed = assess_all(fitted, by, described, made_from)
-    champion = _champion(assessed)
-    test_rows = checked.rows[parts == "test"]
-    judged = judge_champion(champion, assessed, test_rows, by, preset, settings)
-    record = _record(assessed, champion, judged, preset, described, settings)
-    assessed_at = time.monotonic()
-    packing = pack_bento.submit(quote(record.champion), settings)
-    tracked = track_training(quote(record), judged.figures, settings)
-    version = register_champion(quote(record), tracked, settings)
-    publish_training(quote(record), tracked, judged.figures)
-    bento = packing.result()
-    attest(quote(record), tracked, version, bento, settings)
+    checked = checked_rows(spec, data, settings)
+    rows = LabelledRows(checked, label(checked.rows, spec))
+    developed = develop(rows, spec, preset, chosen, settings)
+    published = publish(developed, settings)
     asked = None
     if promote:
-        wanted = candidate(record, judged.compared_with, settings)
-        asked = ask_for_production(wanted, judged.verdict, settings)
-    seconds = Seconds(total=time.monotonic() - started, assessment=assessed_at - fitted_at)
-    result = training_result(record, tracked, version, bento, asked, seconds)
+        wanted = candidate(developed.record, developed.judged.compared_with, settings)
+        asked = ask_for_production(wanted, developed.judged.verdict, settings)
+    seconds = Seconds(total=time.monotonic() - started, assessment=developed.seconds)
+    result = training_result(developed.record, published, asked, seconds)
     if asked:
         wait_for_decision(asked)
     return result
-
-
-def _choose(
-    families: Sequence[FamilyName] | None, preset: PresetName, plan: TrainingPlan
-) -> list[FamilyName]:
-    """The families to train, in the order of the plan."""
-    if preset not in plan.presets:
-        raise SettingsError(
-            f"preset {preset!r} is not configured; there is {', '.join(plan.presets)}"
-        )
-    known = plan.presets[preset].families
-    unknown = sorted(set(families or ()) - set(known))
-    if unknown:
-        raise SettingsError(
-            f"preset {preset} has no family {', '.join(unknown)}; it has {', '.join(known)}"
-        )
-    return [family for family in known if not families or family in families]
-
-
-def _checked_rows(spec: DatasetSpec, data: str | None, settings: Settings) -> CheckedRows:
-    frame = read(resolve_source(spec, data), spec)
-    quarantine = quarantine_path(settings, spec.name, run_id())
-    return check(quote(frame), spec, settings.training.most_rejected, quarantine)
-
-
-def _develop(
-    checked: CheckedRows, spec: DatasetSpec, plan: TrainingPlan
-) -> tuple[PartArray, Development, Data]:
-    """Label, split, look for leaks, and turn rows into features."""
-    labels = label(checked.rows, spec)
-    parts = split(checked.rows, labels, spec, plan.splits)
-    leaks = leakage_warnings(checked.rows, labels.bad, parts.part, spec)
-    counts = Counter(parts.part.tolist())
-    described = Data(
-        dataset=spec,
-        fingerprint=checked.fingerprint,
-        rows={part: counts[part] for part in get_args(Part) if part in counts},
-        bad_rates={part: summary.bad_rate for part, summary in parts.summary.items()},
-        rejected=checked.rejected,
-        rejected_share=checked.rejected_share,
-        quarantine=checked.quarantine,
-        warnings=(*parts.warnings, *leaks),
-        notes=parts.notes,
-    )
-    for warning in described.warnings:
-        get_run_logger().warning("%s", warning)
-    development = prepare(checked.rows, labels.bad, parts.part, spec, plan)
-    return parts.part, development, described
-
-
-def _fit_all(
-    families: Sequence[FamilyName],
-    preset: PresetName,
-    by: Assessor,
-    plan: TrainingPlan,
-) -> list[tuple[TrainedFamily, float]]:
-    """Fit side by side, the slow ones first, so that no core waits for the last.
-
-    Each has one thread for linear algebra: more would fight over the cores, and the last bits of
-    a sum would depend on how many there are.
-    """
-    arguments = (plan.presets[preset], quote(by), plan)
-    by_cost = sorted(families, key=SLOWEST_FIRST.index)
-    with threadpool_limits(1):
-        running = {family: fit.submit(family, *arguments) for family in by_cost}
-        if "network" in running:
-            # It takes longer to load than all others together: now, while this thread would wait.
-            importlib.import_module("tensorflow")
-        return [running[family].result() for family in families]
-
-
-def _champion(assessed: Sequence[Assessed]) -> Assessed:
-    best = choose_champion([each.trained for each in assessed])
-    return next(each for each in assessed if each.trained is best)
-
-
-def _record(
-    assessed: Sequence[Assessed],
-    champion: Assessed,
-    judged: Judged,
-    preset: PresetName,
-    data: Data,
-    settings: Settings,
-) -> Training:
-    """Store packages and documents, and put on record what was made."""
-    paths = write_packages(quote([each.package for each in assessed]), settings)
-    documents = write_documents(
-        quote(judged.documents), champion.package.digest, run_id(), settings
-    )
-    fits = [
-        Fit(
-            each.trained,
-            each.seconds,
-            each.assessment,
-            each.package.digest,
-            path,
-            each.figures,
-        )
-        for each, path in zip(assessed, paths, strict=True)
-    ]
-    return Training(
-        run_id=run_id(),
-        preset=preset,
-        seed=settings.training.seed,
-        requester=requester(),
-        data=data,
-        fits=tuple(sorted(fits, key=lambda each: each.validation_auc, reverse=True)),
-        champion=next(each for each in fits if each.digest == champion.package.digest),
-        verdict=judged.verdict,
-        documents=documents,
-    )

@@ -123,3 +123,12 @@ class Tracked:
     def artifact_url(self, path: str) -> str:
         """The page that shows one of the run's artifacts."""
         return f"{self.url}/artifacts/{path}"
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where a champion can be found: MLflow's run and model version, and the Bento's tag."""
+
+    tracked: Tracked
+    version: str
+    bento: str

@@ -22,6 +22,7 @@ from prefect.cache_policies import NO_CACHE
 from configs.settings import Settings
 from configs.urls import without_credentials
 from credit.intervals import Interval
+from credit.package import Package
 from credit.training import Trial
 from tasks.record import Data, Evaluation, Fit, Tracked, Training
 
@@ -305,3 +306,38 @@ def _params(params: Mapping[str, Any]) -> list[Param]:
 def _url(settings: Settings, experiment_id: str, run_id: str) -> str:
     server = without_credentials(settings.tracking_url).rstrip("/")
     return f"{server}/#/experiments/{experiment_id}/runs/{run_id}" if server else ""
+
+
+def register_package(
+    package: Package,
+    path: Path,
+    params: Mapping[str, Any],
+    measured: Mapping[str, Interval],
+    flow_run: str,
+    settings: Settings,
+) -> tuple[str, str]:
+    """Write a package that no training made as a run of its own, and register it.
+
+    Returns:
+        The run, and the model version; the same package again keeps its version.
+
+    Raises:
+        TrackingError: MLflow does not answer.
+    """
+    dataset = package.manifest.dataset
+    client, name = open_store(settings), _model_name(dataset)
+    experiment_id = _experiment(client, dataset, settings)
+    tags = {DIGEST: package.digest, "dataset": dataset, "prefect.flow_run_id": flow_run}
+    with _run(client, experiment_id, f"recalibration {flow_run}", tags) as run_id:
+        client.log_batch(run_id, metrics=_metrics("newest", measured), params=_params(params))
+        client.log_artifacts(run_id, str(path), "package")
+    version = _registered_version(client, name, package.digest)
+    if version is None:
+        run = client.get_run(run_id)
+        version = client.create_model_version(
+            name,
+            source=f"{run.info.artifact_uri}/package",
+            run_id=run_id,
+            tags={DIGEST: package.digest, "family": package.manifest.family},
+        ).version
+    return run_id, str(version)

@@ -17,6 +17,7 @@ from services.serve import LOOPBACK, bentoml_serve, instance_home, is_free, serv
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000
 POOL = "creditloop"
 DRIFT_CHECK = "drift-check/drift-check"
+ON_CRITICAL_DRIFT = "creditloop-retrain-on-critical-drift"
 START_SECONDS = 120
 
 
@@ -54,8 +55,9 @@ def running_stack(
         report(f"Prefect  http://{LOOPBACK}:{ports.prefect}")
         _deploy(environment, logs / "deploy.log")
         _follow_hourly(settings, environment["PREFECT_API_URL"])
+        _follow_policy(settings, environment["PREFECT_API_URL"])
         worker = start(_worker(logs, environment))
-        scorer = start(_scorer(settings, ports.scorer, logs))
+        scorer = start(_scorer(settings, ports.scorer, logs, environment["PREFECT_API_URL"]))
         mlflow.wait_until_up(START_SECONDS)
         report(f"MLflow   http://{LOOPBACK}:{ports.mlflow}")
         scorer.wait_until_up(START_SECONDS)
@@ -69,6 +71,7 @@ def _environment(settings: Settings, ports: Ports) -> dict[str, str]:
         "CREDITLOOP_HOME": str(settings.home),
         "CREDITLOOP_TRACKING_URL": settings.tracking_url or f"http://{LOOPBACK}:{ports.mlflow}",
         "PREFECT_API_URL": f"http://{LOOPBACK}:{ports.prefect}/api",
+        "CREDITLOOP_SERVING__PORT": str(ports.scorer),
     }
 
 
@@ -123,6 +126,21 @@ def _follow_hourly(settings: Settings, api: str) -> None:
         raise ProcessError(f"Prefect does not switch the hourly schedule: {error}") from None
 
 
+def _follow_policy(settings: Settings, api: str) -> None:
+    """Let critical drift ask for a retraining by itself when the settings say so."""
+    wanted = {"automations": {"name": {"any_": [ON_CRITICAL_DRIFT]}}}
+    try:
+        with httpx.Client(base_url=api, timeout=30) as prefect:
+            found = prefect.post("automations/filter", json=wanted).raise_for_status().json()
+            for automation in found:
+                prefect.patch(
+                    f"automations/{automation['id']}",
+                    json={"enabled": settings.retraining.on_critical_drift},
+                ).raise_for_status()
+    except httpx.HTTPError as error:
+        raise ProcessError(f"Prefect does not switch {ON_CRITICAL_DRIFT}: {error}") from None
+
+
 def _limit_pool(api: str) -> None:
     """One run at a time. A suspended run does not count, so that others run while it waits.
 
@@ -155,13 +173,13 @@ def _mlflow(settings: Settings, port: int, logs: Path) -> Server:
     )
 
 
-def _scorer(settings: Settings, port: int, logs: Path) -> Server:
+def _scorer(settings: Settings, port: int, logs: Path, api: str) -> Server:
     return Server.start(
         "scorer",
         bentoml_serve(LOOPBACK, port),
         logs / "scorer.log",
         f"http://{LOOPBACK}:{port}/livez",
-        service_environment(settings, instance_home(settings, port)),
+        {**service_environment(settings, instance_home(settings, port)), "PREFECT_API_URL": api},
     )
 
 

@@ -67,7 +67,13 @@ def booting(tmp_path_factory) -> Iterator[Booting]:
     with (home / "up.txt").open("wb") as output:
         process = subprocess.Popen(
             command,
-            env=environment(home, CREDITLOOP_DATASET=DATASET),
+            # So few rows prove little: without wide margins no second model would pass the gates.
+            env=environment(
+                home,
+                CREDITLOOP_DATASET=DATASET,
+                CREDITLOOP_PROMOTION__AUC_MARGIN="0.2",
+                CREDITLOOP_PROMOTION__PROFIT_MARGIN="1",
+            ),
             stdout=output,
             stderr=output,
         )

@@ -10,8 +10,10 @@ import pytest
 
 from configs.datasets import spec_names
 from credit.plan import FamilyName, PresetName
+from flows.dispatch import dispatch
 from flows.evaluation import evaluation
 from flows.performance import performance
+from flows.retraining import retraining
 from flows.training import training
 from tests.flows.conftest import DATASET, FAMILIES
 
@@ -70,14 +72,18 @@ def test_prefects_pages_ask_the_server_that_they_came_from(up):
 
 
 def test_deployments_have_their_schedules(api):
-    (weekly,) = deployment(api, "training")["schedules"]
+    assert deployment(api, "training")["schedules"] == []  # retraining takes its place
+    (weekly,) = deployment(api, "retraining")["schedules"]
     assert weekly["active"]
     assert weekly["schedule"]["cron"] == "0 3 * * 0"
-    assert weekly["parameters"] == {"preset": "full"}
+    assert weekly["parameters"] == {"trigger": "weekly"}
+    (often,) = deployment(api, "dispatch")["schedules"]
+    assert (often["active"], often["schedule"]["cron"]) == (True, "*/5 * * * *")
     (weekly,) = deployment(api, "performance")["schedules"]
     assert (weekly["active"], weekly["schedule"]["cron"]) == (True, "0 6 * * 1")
     assert deployment(api, "evaluation")["schedules"] == []
-    for name in ("training", "evaluation", "performance"):  # they follow the settings' data set
+    # They follow the settings' data set.
+    for name in ("training", "evaluation", "performance", "retraining", "dispatch"):
         assert "dataset" not in deployment(api, name)["parameters"]
 
 
@@ -91,7 +97,7 @@ def test_run_form_shows_names_descriptions_defaults_and_allowed_values(api):
     assert all(field["description"] for field in form.values())
 
 
-@pytest.mark.parametrize("flow", [training, evaluation, performance])
+@pytest.mark.parametrize("flow", [training, evaluation, performance, retraining, dispatch])
 def test_description_names_the_data_sets_there_are(flow):
     description = flow.fn.__doc__.partition("dataset: ")[2].partition("\n")[0]
     assert description.startswith(", ".join(spec_names()))
