@@ -12,12 +12,10 @@ import httpx
 
 from configs.settings import ROOT, Settings
 from flows.local.processes import ProcessError, Server
+from flows.local.switches import POOL, set_switches
 from services.serve import LOOPBACK, bentoml_serve, instance_home, is_free, service_environment
 
 PREFECT_PORT, MLFLOW_PORT = 4200, 5000
-POOL = "creditloop"
-DRIFT_CHECK = "drift-check/drift-check"
-ON_CRITICAL_DRIFT = "creditloop-retrain-on-critical-drift"
 START_SECONDS = 120
 
 
@@ -54,8 +52,7 @@ def running_stack(
         prefect.wait_until_up(START_SECONDS)
         report(f"Prefect  http://{LOOPBACK}:{ports.prefect}")
         _deploy(environment, logs / "deploy.log")
-        _follow_hourly(settings, environment["PREFECT_API_URL"])
-        _follow_policy(settings, environment["PREFECT_API_URL"])
+        set_switches(settings, environment["PREFECT_API_URL"])
         worker = start(_worker(logs, environment))
         scorer = start(_scorer(settings, ports.scorer, logs, environment["PREFECT_API_URL"]))
         mlflow.wait_until_up(START_SECONDS)
@@ -109,50 +106,6 @@ def _deploy(environment: Mapping[str, str], log: Path) -> None:
             )
         if done.returncode:
             raise ProcessError(f"`prefect {' '.join(command)}` failed; see {log}")
-    _limit_pool(environment["PREFECT_API_URL"])
-
-
-def _follow_hourly(settings: Settings, api: str) -> None:
-    """Let the hourly drift check run when the settings say so; the nightly one always does."""
-    try:
-        with httpx.Client(base_url=api, timeout=30) as prefect:
-            found = prefect.get(f"deployments/name/{DRIFT_CHECK}").raise_for_status().json()
-            (hourly,) = [each for each in found["schedules"] if each["slug"] == "hourly"]
-            prefect.patch(
-                f"deployments/{found['id']}/schedules/{hourly['id']}",
-                json={"active": settings.monitoring.hourly},
-            ).raise_for_status()
-    except httpx.HTTPError as error:
-        raise ProcessError(f"Prefect does not switch the hourly schedule: {error}") from None
-
-
-def _follow_policy(settings: Settings, api: str) -> None:
-    """Let critical drift ask for a retraining by itself when the settings say so."""
-    wanted = {"automations": {"name": {"any_": [ON_CRITICAL_DRIFT]}}}
-    try:
-        with httpx.Client(base_url=api, timeout=30) as prefect:
-            found = prefect.post("automations/filter", json=wanted).raise_for_status().json()
-            for automation in found:
-                prefect.patch(
-                    f"automations/{automation['id']}",
-                    json={"enabled": settings.retraining.on_critical_drift},
-                ).raise_for_status()
-    except httpx.HTTPError as error:
-        raise ProcessError(f"Prefect does not switch {ON_CRITICAL_DRIFT}: {error}") from None
-
-
-def _limit_pool(api: str) -> None:
-    """One run at a time. A suspended run does not count, so that others run while it waits.
-
-    The limit is the pool's: a worker with `--limit` dies when a suspended run is resumed while its
-    process still ends ("this borrower is already holding one of this CapacityLimiter's tokens").
-    """
-    try:
-        httpx.patch(
-            f"{api}/work_pools/{POOL}", json={"concurrency_limit": 1}, timeout=30
-        ).raise_for_status()
-    except httpx.HTTPError as error:
-        raise ProcessError(f"Prefect does not limit pool {POOL}: {error}") from None
 
 
 def _worker(logs: Path, environment: Mapping[str, str]) -> Server:

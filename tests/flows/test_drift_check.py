@@ -10,7 +10,7 @@ import pytest
 
 from configs.settings import load_settings
 from credit.features import Applications
-from flows.local.stack import DRIFT_CHECK, _follow_hourly
+from flows.local.switches import DRIFT_CHECK, set_switches
 from services.ledger import open_ledger
 from services.ledger.anchors import read_anchors
 from services.ledger.reports import drift_history
@@ -206,7 +206,7 @@ def test_the_hourly_schedule_follows_the_settings(up, api):
 
     assert active() == {"nightly": True, "hourly": False}
     hourly = load_settings(home=up.home, monitoring={"hourly": True})
-    _follow_hourly(hourly, up.api)
+    set_switches(hourly, up.api)
     assert active() == {"nightly": True, "hourly": True}
-    _follow_hourly(load_settings(home=up.home), up.api)
+    set_switches(load_settings(home=up.home), up.api)
     assert active() == {"nightly": True, "hourly": False}

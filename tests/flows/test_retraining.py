@@ -20,7 +20,7 @@ WANTED = NewRequest(DATASET, "drift", "drift 0.8 for a day", "drift check", "dri
 
 
 @pytest.fixture(scope="module")
-def settings(up, training_run):  # noqa: F811
+def settings(up, training_run):  # noqa: F811  the fixture by its name
     return load_settings(home=up.home, dataset=DATASET)
 
 
