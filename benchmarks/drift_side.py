@@ -19,10 +19,11 @@ from pyarrow.parquet import ParquetFile
 from scipy.stats import chi2_contingency, ks_2samp
 
 from configs.settings import load_settings
-from credit.drift import WindowDrift, compare, judge
+from credit.drift import compare, judge
 from credit.features import MISSING
 from credit.plan import DriftPlan
 from credit.profiles import CategoryProfile, ColumnProfile, NumberProfile
+from credit.shifts import WindowDrift
 
 BATCH_ROWS = 262_144
 WARM_UP_ROWS = 2000

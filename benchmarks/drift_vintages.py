@@ -20,13 +20,14 @@ from benchmarks.drift_pools import (
 )
 from configs.settings import load_settings
 from credit.calibration import probability
-from credit.drift import WindowDrift, compare, judge
+from credit.drift import compare, judge
 from credit.expressions import FloatArray
 from credit.features import from_frame
 from credit.labels import BadArray, label
 from credit.performance import Performance, measure
 from credit.plan import DriftPlan
 from credit.profiles import ColumnProfile
+from credit.shifts import WindowDrift
 from credit.spec import Schema
 from credit.splits import PartArray, hash_draws, row_keys
 from credit.training import Development, TrainedFamily, prepare

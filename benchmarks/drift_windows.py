@@ -26,11 +26,12 @@ from benchmarks.drift_pools import (
     without_level,
 )
 from configs.settings import load_settings
-from credit.drift import ColumnShift, compare, judge
+from credit.drift import compare, judge
 from credit.expressions import FloatArray
 from credit.features import MISSING
 from credit.plan import DriftPlan
 from credit.profiles import ColumnProfile
+from credit.shifts import ColumnShift
 
 SIZES = (200, 1_000, 10_000, 100_000)
 CLEAN = "clean"

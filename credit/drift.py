@@ -11,7 +11,6 @@ stands beside it, and the smaller of both p-values counts, doubled.
 """
 
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 from scipy.stats import false_discovery_control
@@ -27,81 +26,11 @@ from credit.distances import (
 from credit.intervals import NORMAL_95, Interval, newcombe
 from credit.plan import DriftPlan
 from credit.profiles import CategoryProfile, ColumnProfile, NumberProfile
-from credit.spec import Frozen
+from credit.shifts import ColumnDrift, ColumnShift, Level, Movement, TestName, WindowDrift
 
 POWER = 0.925
 PSI_AT_HALF = 0.10
 COLUMN_DRIFTED = 0.5
-
-Level = Literal["calm", "warning", "critical"]
-TestName = Literal["Kolmogorov-Smirnov", "chi-square"]
-
-
-class Movement(Frozen):
-    """A change from reference to window, with its 95% interval."""
-
-    reference: float
-    window: float
-    change: float
-    low: float
-    high: float
-
-
-class ColumnShift(Frozen):
-    """How far one column has moved; no judgement.
-
-    psi: less its expectation under no drift. test: the one that decided. distance: of numbers
-    Wasserstein's in standard deviations of the reference, of categories Jensen and Shannon's;
-    none where a side has no values. missing: share without a value. mean: in the column's unit.
-    new_levels: share of the window's rows with a level that the reference never had.
-    """
-
-    name: str
-    score: float
-    psi: float
-    test: TestName
-    statistic: float
-    p_value: float
-    distance: float | None
-    missing: Movement
-    mean: Movement | None = None
-    new_levels: float | None = None
-
-
-class ColumnDrift(Frozen):
-    """A column's shift, judged among the others.
-
-    importance: the column's share of the champion's contributions.
-    """
-
-    shift: ColumnShift
-    importance: float
-    adjusted_p_value: float
-    has_drifted: bool
-
-
-class WindowDrift(Frozen):
-    """What a window's columns say together; columns come with the worst first.
-
-    rows: of the window. level: of this window alone; an alert wants more than one (see `alert`).
-    probability, decisions: what the champion said; shown, and not part of score and level.
-    faults: columns that could not be compared, and why; they are not among the columns.
-    """
-
-    rows: int
-    reference_rows: int
-    score: float
-    drifted: int
-    level: Level
-    columns: tuple[ColumnDrift, ...]
-    probability: ColumnShift | None = None
-    decisions: ColumnShift | None = None
-    faults: Mapping[str, str] = {}
-
-    @property
-    def drifted_share(self) -> float:
-        """The share of columns that have drifted."""
-        return self.drifted / len(self.columns) if self.columns else 0.0
 
 
 def drift_score(psi: float) -> float:
@@ -164,19 +93,6 @@ def judge(
         level=_level(score, len(drifted), len(columns), plan),
         columns=tuple(sorted(columns, key=lambda column: -column.shift.score)),
     )
-
-
-def alert(levels: list[Level]) -> Level:
-    """What windows in their order mean by now: one critical window, or two in a row not calm.
-
-    >>> alert(["calm", "warning"]), alert(["warning", "warning"]), alert(["calm", "critical"])
-    ('calm', 'warning', 'critical')
-    """
-    if not levels or levels[-1] == "calm":
-        return "calm"
-    if levels[-1] == "critical":
-        return "critical"
-    return "warning" if len(levels) > 1 and levels[-2] != "calm" else "calm"
 
 
 def _judged_columns(

@@ -13,13 +13,14 @@ from pydantic import TypeAdapter
 
 from credit.baseline import Baseline
 from credit.decisions import Decider
-from credit.drift import WindowDrift, compare, judge
+from credit.drift import compare, judge
 from credit.expressions import FloatArray
 from credit.features import Applications, TextArray, number_features
 from credit.plan import DriftPlan
 from credit.policy import DECISIONS, Decision, DecisionArray, Policy
 from credit.profiles import CategoryProfile, ColumnProfile, NumberProfile
 from credit.scoring import Scorer
+from credit.shifts import WindowDrift
 from credit.spec import Schema
 
 Columns: TypeAlias = Mapping[str, FloatArray | TextArray]

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
-from credit.drift import Level, WindowDrift
 from credit.impact import Impact
 from credit.intervals import Interval
 from credit.package import VERSION_DIGITS
 from credit.plan import FamilyName, PresetName
 from credit.policy import Policy
 from credit.promotion import Verdict
+from credit.shifts import Level, WindowDrift
 from credit.spec import Frozen
 from credit.triggers import TriggerName
 from services.ledger.reports import PerformanceReport

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from credit.drift import Level, WindowDrift
 from credit.policy import Decision
+from credit.shifts import Level, WindowDrift
 from credit.triggers import TriggerName
 from credit.underwriting import Explanation
 from services.ledger.retraining import Outcome as RetrainOutcome

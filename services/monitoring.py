@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from configs.settings import Settings
-from credit.drift import Level, alert
 from credit.package import VERSION_DIGITS
+from credit.shifts import Level, alert
 from services.ledger import Deployment, Ledger
 from services.ledger.reports import (
     DriftReport,

@@ -3,14 +3,14 @@
 import asyncio
 from contextlib import suppress
 from datetime import timedelta
-from typing import cast
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
 
 from fastapi import Request
 
 from configs.settings import Settings
 from credit.underwriting import Ask
 from services.deciding import Desk
-from services.drifting import DriftDesk
 from services.explaining import Explainer
 from services.keys import KeyRing
 from services.ledger import Ledger, LedgerError
@@ -20,6 +20,9 @@ from services.model import CurrentModel, ServedModel
 from services.problems import ProblemError, unavailable
 from services.shadow import Shadow
 from services.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from services.drifting import DriftDesk
 
 WATCH_SECONDS = 2
 
@@ -33,7 +36,6 @@ class Worker:
     shadow: Shadow
     desk: Desk
     explainer: Explainer
-    drift_desk: DriftDesk
     telemetry: Telemetry
 
     def __init__(self) -> None:
@@ -57,7 +59,6 @@ class Worker:
         )
         self.desk = Desk(self.current, self.ledger, self.journal, window, self.shadow.offer)
         self.explainer = Explainer(self.current, self.ledger, self.settings)
-        self.drift_desk = DriftDesk(self.settings.drift, serving.most_rows)
         self.current.on_swap = self.telemetry.swapped
         self.refresh()
 
@@ -93,6 +94,13 @@ class Worker:
     def ask(self) -> Ask:
         """For which applications reasons are worked out."""
         return "not approved" if self.settings.serving.reasons else "none"
+
+    @cached_property
+    def drift_desk(self) -> "DriftDesk":
+        """Who judges drift on demand; at first in a thread, for SciPy takes seconds to load."""
+        from services.drifting import DriftDesk
+
+        return DriftDesk(self.settings.drift, self.settings.serving.most_rows)
 
     async def watch(self, memory: MemoryPlan) -> None:
         """Look again and again: nobody else could tell a worker what has changed.

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from credit.drift import Movement, WindowDrift
 from credit.intervals import Interval
+from credit.shifts import Movement, WindowDrift
 from flows.results import TrainingResult
 
 COLUMNS = {"auc": "AUC", "ks": "KS", "brier": "Brier"}

@@ -17,7 +17,7 @@ from services.ledger.store import Ledger
 from services.ledger.tables import drift_reports, newest_first, performance_reports
 
 if TYPE_CHECKING:  # a service starts sooner without it
-    from credit.drift import Level
+    from credit.shifts import Level
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class DriftReport:
     """How far the applications of a window have moved from the reference of a package.
 
     at: when it was checked. The window begins with `window_start` and ends before `window_end`.
-    level: of this window alone; `credit.drift.alert` says what several mean.
+    level: of this window alone; `credit.shifts.alert` says what several mean.
     """
 
     id: UUID

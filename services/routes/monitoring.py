@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from services import contract
@@ -27,7 +28,8 @@ async def drift(request: Request) -> Response:
     They are scored for it, and nothing is stored.
     """
     worker = worker_of(request)
-    model, desk = worker.model, worker.drift_desk
+    model = worker.model
+    desk = await run_in_threadpool(lambda: worker.drift_desk)
     content = await read_json(request, LARGEST_BODY + desk.largest_body)
     judged = await desk.judge(model, content)
     note(request.scope, rows=judged["drift"]["rows"], version=model.version)

@@ -10,9 +10,9 @@ from prefect.cache_policies import NO_CACHE
 from uuid_utils.compat import uuid7
 
 from configs.settings import Settings
-from credit.drift import Level, WindowDrift, alert
 from credit.package import Package
 from credit.reference import Columns, drift
+from credit.shifts import Level, WindowDrift, alert
 from services.ledger import open_ledger
 from services.ledger.reports import DriftReport, add_drift_report, drift_report_before
 from services.ledger.windows import DecisionWindow, find_window

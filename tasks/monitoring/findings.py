@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from credit.drift import ColumnDrift, ColumnShift
 from credit.package import VERSION_DIGITS
+from credit.shifts import ColumnDrift, ColumnShift
 from tasks.monitoring.drift import DriftCheck
 from tasks.monitoring.notifying import Message
 from tasks.monitoring.replaying import Replayed

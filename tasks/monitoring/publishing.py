@@ -9,7 +9,7 @@ from prefect.artifacts import (
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
-from credit.drift import ColumnDrift
+from credit.shifts import ColumnDrift
 from tasks.monitoring.findings import EVENT, Findings, facts, message
 
 RESOURCE = "creditloop.dataset"

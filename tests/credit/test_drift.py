@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
 
 from credit.distances import excess_psi
-from credit.drift import ColumnShift, Movement, alert, compare, drift_score, judge
+from credit.drift import compare, drift_score, judge
 from credit.plan import DriftPlan
 from credit.profiles import CategoryProfile, NumberProfile
+from credit.shifts import ColumnShift, Movement, alert
 
 PLAN = DriftPlan(
     warning=0.5,

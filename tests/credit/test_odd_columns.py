@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from configs.settings import load_settings
-from credit.drift import ColumnDrift, WindowDrift, compare, judge
+from credit.drift import compare, judge
 from credit.profiles import CategoryProfile, NumberProfile
+from credit.shifts import ColumnDrift, WindowDrift
 
 PLAN = load_settings().drift
 CODES = (-9.0, -8.0)

@@ -1,6 +1,8 @@
 """A running service follows the ledger, and answers its own machine only."""
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -124,3 +126,9 @@ def test_this_machine_s_own_names_are_answered(url, host):
 
 def test_a_proxy_on_the_same_machine_is_answered(url):
     assert httpx.get(f"{url}/livez", headers={"X-Forwarded-For": "203.0.113.9"}).is_success
+
+
+def test_the_service_starts_without_scipy():
+    """It takes seconds to load, and only drift on demand needs it."""
+    program = "import sys, services.scorer; sys.exit('scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
