@@ -1,9 +1,11 @@
 """Runs of Prefect's deployments, by its REST API: the service does not have Prefect itself."""
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +15,8 @@ from configs.urls import without_credentials
 
 API_URL, API_USER = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
 SECONDS = 10
+# So long Prefect may answer 503, which it does while its database is locked.
+PATIENCE_SECONDS = 10
 
 
 class RunError(RuntimeError):
@@ -73,11 +77,20 @@ class Prefect:
         self._ask("POST", f"flow_runs/{quote(run_id)}/resume")
 
     def _ask(self, method: str, path: str, content: object = None) -> dict[str, Any]:
+        deadline = time.monotonic() + PATIENCE_SECONDS
         try:
-            answer = httpx.request(
-                method, f"{self._url}/{path}", json=content, auth=self._auth, timeout=SECONDS
-            ).raise_for_status()
+            answer = self._request(method, path, content)
+            while answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.5)
+                answer = self._request(method, path, content)
+            answer.raise_for_status()
         except httpx.HTTPError as error:
             raise RunError(without_credentials(f"Prefect at {self._url}: {error}")) from None
         row: dict[str, Any] = answer.json() if answer.content else {}
         return row
+
+    def _request(self, method: str, path: str, content: object) -> httpx.Response:
+        url = f"{self._url}/{path}"
+        return httpx.request(method, url, json=content, auth=self._auth, timeout=SECONDS)

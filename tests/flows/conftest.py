@@ -130,8 +130,21 @@ def _lives(process: psutil.Process) -> bool:
 @pytest.fixture(scope="session")
 def api(up) -> Iterator[httpx.Client]:
     """Prefect's REST API."""
-    with httpx.Client(base_url=up.api, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=up.api, timeout=30, transport=Patient()) as client:
         yield client
+
+
+class Patient(httpx.HTTPTransport):
+    """Asks again where Prefect answers 503, which it does while its SQLite is locked."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        deadline = time.monotonic() + 30
+        while True:
+            answer = super().handle_request(request)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                return answer
+            answer.close()
+            time.sleep(0.5)
 
 
 @pytest.fixture

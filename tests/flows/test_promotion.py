@@ -301,9 +301,6 @@ def start(api: httpx.Client, deployment: str, home: Path, **parameters: object) 
     parameters = {"home": str(home), "digest": NEW.digest, **parameters}
     path = f"/deployments/{deployment}/create_flow_run"
     answer = api.post(path, json={"parameters": parameters})
-    while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # its SQLite is locked
-        time.sleep(0.5)
-        answer = api.post(path, json={"parameters": parameters})
     return answer.raise_for_status().json()["id"]
 
 

@@ -15,6 +15,8 @@ from tests.flows import matured
 from tests.flows.conftest import DATASET
 from tests.flows.test_up import FINAL, run_deployment, training_run  # noqa: F401  a fixture
 
+pytestmark = pytest.mark.stack
+
 ROWS, WAIT_SECONDS = 1600, 300
 WANTED = NewRequest(DATASET, "drift", "drift 0.8 for a day", "drift check", "drift at 2")
 

@@ -34,9 +34,6 @@ def create_run(api, name, parameters):
 
 def run_deployment(api, name, parameters):
     created = create_run(api, name, parameters)
-    while created.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # its SQLite is locked
-        time.sleep(0.5)
-        created = create_run(api, name, parameters)
     run_id = created.raise_for_status().json()["id"]
     deadline = time.monotonic() + RUN_SECONDS
     while time.monotonic() < deadline:

@@ -133,8 +133,8 @@ def test_without_decisions_there_are_the_rows_alone(ledger, old, settings):
 
 
 def test_the_newest_window_has_all_applications_approved_or_not(ledger, settings):
-    for row in range(60):
+    for row in range(200):
         decided(ledger, NOW - DAY / 2, 10 + row % 30, decision=("approve", "decline")[row % 2])
     decided(ledger, NOW - 3 * DAY, 20)
-    assert len(newest_applications(ledger, tiny.SCHEMA, settings, NOW)) == 60
+    assert len(newest_applications(ledger, tiny.SCHEMA, settings, NOW)) == 200
     assert newest_applications(ledger, tiny.SCHEMA, settings, NOW - 10 * DAY) is None

@@ -80,7 +80,7 @@ def test_a_shift_in_words_and_for_programs(checks):
 def test_too_few_in_words(checks):
     told = message(findings(checks["few"]))
     assert told.title == f"{DATASET}: too few decisions to judge drift"
-    assert told.lines[1].startswith("50 are needed: ")
+    assert told.lines[1].startswith("200 are needed: ")
 
 
 @pytest.mark.parametrize(
