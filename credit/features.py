@@ -263,7 +263,7 @@ def from_fields(fields: Mapping[str, object], schema: Schema) -> Applications:
 
 def from_many(applications: Sequence[Mapping[str, object]], schema: Schema) -> Applications:
     """Raw fields of applications whose values are already checked and typed."""
-    names, dates = schema.number_fields, _dates(schema)
+    names, dates = schema.number_fields, schema.date_positions
     numbers = [[fields.get(name) for name in names] for fields in applications]
     for row in numbers if dates else ():
         for position in dates:
@@ -276,12 +276,6 @@ def from_many(applications: Sequence[Mapping[str, object]], schema: Schema) -> A
         np.array(numbers, dtype=np.float64).reshape(rows, len(names)),  # None becomes NaN
         np.array(categories, dtype=object).reshape(rows, len(schema.category_fields)),
     )
-
-
-def _dates(schema: Schema) -> list[int]:
-    """Where dates stand among the number fields."""
-    fields = schema.number_fields
-    return [at for at, name in enumerate(fields) if schema.columns[name].type == "date"]
 
 
 def _day(value: object) -> object:

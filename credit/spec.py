@@ -468,6 +468,12 @@ class Schema(Frozen):
         return tuple(name for name, column in self.fields.items() if column.is_number)
 
     @cached_property
+    def date_positions(self) -> tuple[int, ...]:
+        """Where dates stand among the number fields."""
+        fields = enumerate(self.number_fields)
+        return tuple(place for place, name in fields if self.columns[name].type == "date")
+
+    @cached_property
     def category_fields(self) -> tuple[str, ...]:
         """Fields that arrive as text, in the order of the spec."""
         return tuple(name for name, column in self.fields.items() if not column.is_number)

@@ -37,6 +37,14 @@ class AccuracyReading:
     rows: int
     drop: Interval
 
+    def has_fallen(self, plan: RetrainingPlan) -> bool:
+        """Whether the drop is large, is more than chance, and is of enough rows."""
+        return (
+            self.rows >= plan.fewest_rows_for_accuracy
+            and self.drop.value > plan.accuracy_drop
+            and self.drop.low > 0
+        )
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -76,10 +84,7 @@ def remedy(outcomes: int, bads: int, plan: RetrainingPlan) -> tuple[Remedy, str]
 
 
 def _accuracy(reading: AccuracyReading | None, plan: RetrainingPlan) -> Trigger | None:
-    """The drop is large, and is more than chance."""
-    if reading is None or reading.rows < plan.fewest_rows_for_accuracy:
-        return None
-    if reading.drop.value <= plan.accuracy_drop or reading.drop.low <= 0:
+    if reading is None or not reading.has_fallen(plan):
         return None
     return Trigger(
         name="accuracy",

@@ -12,6 +12,8 @@ from services.contract import Body
 from services.problems import ProblemError, field_problems, invalid
 
 LARGEST_BODY = 1 << 20
+# So much larger a body may be for each application that it may have.
+BYTES_A_ROW = 2048
 JSON = "application/json"
 
 AnyBody = TypeVar("AnyBody", bound=Body)

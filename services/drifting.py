@@ -12,6 +12,7 @@ from credit.plan import DriftPlan
 from credit.policy import DecisionArray
 from credit.reference import Columns, Reference, columns_of, drift
 from services.application import Application
+from services.bodies import BYTES_A_ROW
 from services.model import ServedModel
 from services.problems import FieldProblem, ProblemError, invalid, shown, unavailable
 from services.request_model import FEATURES
@@ -19,7 +20,6 @@ from services.request_model import FEATURES
 Json = dict[str, Any]
 
 CURRENT, REFERENCE, KIND = "current_data", "reference_data", "invalid-drift"
-BYTES_A_ROW = 2048
 
 
 class DriftDesk:

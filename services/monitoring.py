@@ -92,22 +92,21 @@ def _silence(newest: datetime, settings: Settings, now: datetime) -> Iterator[Al
 
 def _performance(report: PerformanceReport, settings: Settings) -> Iterator[Alert]:
     findings = report.report
-    yield from _accuracy(findings["overall"], settings)
+    yield from _accuracy(report, settings)
     yield from _calibration(findings["overall"])
     yield from _concept(findings["concept"])
-    yield from _fairness(findings["fairness"], settings)
+    yield from _fairness(report, settings)
 
 
-def _accuracy(overall: Json, settings: Settings) -> Iterator[Alert]:
-    drop, plan = overall["drops"].get("accuracy"), settings.retraining
-    if drop is None or overall["rows"] < plan.fewest_rows_for_accuracy:
-        return
-    if drop["value"] > plan.accuracy_drop and drop["low"] > 0:
+def _accuracy(report: PerformanceReport, settings: Settings) -> Iterator[Alert]:
+    reading = report.accuracy_reading
+    if reading and reading.has_fallen(settings.retraining):
+        bounds = _bounds(reading.drop.as_dict(), 100, ".1f")
         yield Alert(
             "accuracy",
             "critical",
-            f"accuracy fell by {100 * drop['value']:.1f} points {_bounds(drop, 100, '.1f')} on "
-            f"{overall['rows']:,} matured outcomes",
+            f"accuracy fell by {100 * reading.drop.value:.1f} points {bounds} on "
+            f"{reading.rows:,} matured outcomes",
         )
 
 
@@ -133,12 +132,11 @@ def _concept(concept: Json | None) -> Iterator[Alert]:
         )
 
 
-def _fairness(fairness: Json, settings: Settings) -> Iterator[Alert]:
-    """Of the newest period that has groups to judge."""
-    judged = [each for each in fairness["periods"] if each["worst"]]
-    if not judged:
+def _fairness(report: PerformanceReport, settings: Settings) -> Iterator[Alert]:
+    parity = report.newest_parity
+    if parity is None:
         return
-    period, worst = judged[-1]["period"], judged[-1]["worst"]
+    period, worst = parity["period"], parity["worst"]
     ratio, least = worst["ratio"], settings.fairness.least_impact_ratio
     if ratio["value"] < least:
         yield Alert(

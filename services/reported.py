@@ -1,16 +1,19 @@
 """Gauges of what monitoring reported last; absent, never 0, before it did."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from credit.shifts import Level
 from services.ledger import Ledger, LedgerError
-from services.ledger.reports import newest_drift_report, newest_performance_report
-
-LEVELS = ("calm", "warning", "critical")
+from services.ledger.reports import (
+    PerformanceReport,
+    newest_drift_report,
+    newest_performance_report,
+)
 
 
 class Reported(Collector):
@@ -47,7 +50,7 @@ class Reported(Collector):
         yield _gauge(
             "drift_alert",
             "What the newest windows mean together: 0 calm, 1 warning, 2 critical.",
-            LEVELS.index(report.report.get("alert", report.level)),
+            get_args(Level).index(report.report.get("alert", report.level)),
         )
         yield _gauge(
             "drift_check_timestamp_seconds",
@@ -68,28 +71,28 @@ class Reported(Collector):
                 gauge = GaugeMetricFamily(name, text, labels=["model_type"])
                 gauge.add_metric([family], value)
                 yield gauge
-        yield from _found(report.report)
+        yield from _found(report)
 
     def _family(self, digest: str) -> str:
         history = self._ledger.history(self._dataset)
         return next((row.family for row in history if row.digest == digest), "unknown")
 
 
-def _found(report: Mapping[str, Any]) -> Iterator[Metric]:
+def _found(report: PerformanceReport) -> Iterator[Metric]:
     """Of what a performance report has beside accuracy and AUC."""
-    ratio = report.get("overall", {}).get("observed_to_expected")
+    ratio = report.report.get("overall", {}).get("observed_to_expected")
     if ratio:
         yield _gauge(
             "observed_to_expected_bads",
             "Bads among matured outcomes by those that the model expected.",
             ratio["value"],
         )
-    judged = [each for each in report.get("fairness", {}).get("periods", ()) if each["worst"]]
-    if judged:
+    parity = report.newest_parity
+    if parity:
         yield _gauge(
             "adverse_impact_ratio",
             "Lowest ratio of approval rates in the newest period with groups to judge.",
-            judged[-1]["worst"]["ratio"]["value"],
+            parity["worst"]["ratio"]["value"],
         )
 
 

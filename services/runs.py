@@ -14,8 +14,7 @@ import httpx
 from configs.urls import without_credentials
 
 API_URL, API_USER = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
-SECONDS = 10
-# So long Prefect may answer 503, which it does while its database is locked.
+# So long Prefect may take to answer, and may say 503, as it does while its database is locked.
 PATIENCE_SECONDS = 10
 
 
@@ -35,9 +34,10 @@ class Run:
 class Prefect:
     """Prefect's API at a URL."""
 
-    def __init__(self, url: str):
+    def __init__(self, url: str, patience_seconds: float = PATIENCE_SECONDS):
         user, _, password = os.environ.get(API_USER, "").partition(":")
         self._url = url.rstrip("/")
+        self._patience = patience_seconds
         self._auth = (user, password) if user else None
 
     @classmethod
@@ -57,9 +57,9 @@ class Prefect:
         Raises:
             RunError: Prefect is out of reach, or has no such deployment.
         """
-        found = self._ask("GET", f"deployments/name/{quote(deployment)}")
+        found = self.ask("GET", f"deployments/name/{quote(deployment)}")
         asked = {"parameters": dict(parameters), "idempotency_key": key}
-        row = self._ask("POST", f"deployments/{found['id']}/create_flow_run", asked)
+        row = self.ask("POST", f"deployments/{found['id']}/create_flow_run", asked)
         began = row.get("start_time")
         return Run(
             id=row["id"],
@@ -70,27 +70,33 @@ class Prefect:
     def crash(self, run: Run, why: str) -> None:
         """Say of a run that it is over, since its process is gone; raises RunError."""
         state = {"type": "CRASHED", "message": why}
-        self._ask("POST", f"flow_runs/{run.id}/set_state", {"state": state, "force": True})
+        self.ask("POST", f"flow_runs/{run.id}/set_state", {"state": state, "force": True})
 
     def resume(self, run_id: str) -> None:
         """Let a suspended run go on; raises RunError."""
-        self._ask("POST", f"flow_runs/{quote(run_id)}/resume")
+        self.ask("POST", f"flow_runs/{quote(run_id)}/resume")
 
-    def _ask(self, method: str, path: str, content: object = None) -> dict[str, Any]:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+    def ask(self, method: str, path: str, content: object = None) -> Any:
+        """What Prefect answers, as JSON; it is asked again while its database is locked.
+
+        Raises:
+            RunError: it is out of reach, or says no.
+        """
+        deadline = time.monotonic() + self._patience
         try:
             answer = self._request(method, path, content)
-            while answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
-                if time.monotonic() > deadline:
-                    break
+            while _is_busy(answer) and time.monotonic() < deadline:
                 time.sleep(0.5)
                 answer = self._request(method, path, content)
             answer.raise_for_status()
         except httpx.HTTPError as error:
             raise RunError(without_credentials(f"Prefect at {self._url}: {error}")) from None
-        row: dict[str, Any] = answer.json() if answer.content else {}
-        return row
+        return answer.json() if answer.content else {}
 
     def _request(self, method: str, path: str, content: object) -> httpx.Response:
         url = f"{self._url}/{path}"
-        return httpx.request(method, url, json=content, auth=self._auth, timeout=SECONDS)
+        return httpx.request(method, url, json=content, auth=self._auth, timeout=self._patience)
+
+
+def _is_busy(answer: httpx.Response) -> bool:
+    return answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE

@@ -4,20 +4,20 @@ A report is of one package and one window. A check that is run again for a windo
 that is there, and stores nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Select, Table, insert, select
 
+from credit.intervals import Interval
+from credit.shifts import Level
+from credit.triggers import AccuracyReading
 from services.ledger.errors import LedgerError
 from services.ledger.store import Ledger
 from services.ledger.tables import drift_reports, newest_first, performance_reports
-
-if TYPE_CHECKING:  # a service starts sooner without it
-    from credit.shifts import Level
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class DriftReport:
     window_start: datetime
     window_end: datetime
     score: float
-    level: "Level"
+    level: Level
     drifted_features: int
     report: Mapping[str, Any]
 
@@ -53,6 +53,19 @@ class PerformanceReport:
     accuracy: float | None
     auc: float | None
     report: Mapping[str, Any]
+
+    @property
+    def accuracy_reading(self) -> AccuracyReading | None:
+        """How far accuracy is below the baseline's; none where there were too few to say."""
+        overall = self.report["overall"]
+        drop = overall["drops"].get("accuracy")
+        return AccuracyReading(self.at, overall["rows"], Interval(**drop)) if drop else None
+
+    @property
+    def newest_parity(self) -> Mapping[str, Any] | None:
+        """Approval by protected group in the newest period that has groups to judge."""
+        periods = self.report.get("fairness", {}).get("periods", ())
+        return next((each for each in reversed(periods) if each["worst"]), None)
 
 
 def add_drift_report(ledger: Ledger, report: DriftReport) -> DriftReport:
@@ -120,10 +133,7 @@ def drift_history(
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    query = _newest_first(drift_reports, dataset, digest).where(drift_reports.c.at >= since)
-    with ledger.reading() as connection:
-        rows = connection.execute(query).mappings().all()
-    return [DriftReport(**row) for row in reversed(rows)]
+    return [DriftReport(**row) for row in _history(ledger, drift_reports, dataset, since, digest)]
 
 
 def newest_performance_report(
@@ -155,10 +165,8 @@ def performance_history(
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    query = _newest_first(performance_reports, dataset, digest)
-    with ledger.reading() as connection:
-        rows = connection.execute(query.where(performance_reports.c.at >= since)).mappings().all()
-    return [PerformanceReport(**row) for row in reversed(rows)]
+    rows = _history(ledger, performance_reports, dataset, since, digest)
+    return [PerformanceReport(**row) for row in rows]
 
 
 def _of_window(
@@ -186,6 +194,14 @@ def _refuse_overlap(connection: Connection, report: DriftReport) -> None:
 def _newest_first(table: Table, dataset: str, digest: str | None) -> Select[tuple[Any, ...]]:
     query = select(table).where(table.c.dataset == dataset).order_by(*newest_first(table))
     return query if digest is None else query.where(table.c.digest == digest)
+
+
+def _history(
+    ledger: Ledger, table: Table, dataset: str, since: datetime, digest: str | None
+) -> Iterator[Mapping[Any, Any]]:
+    query = _newest_first(table, dataset, digest).where(table.c.at >= since)
+    with ledger.reading() as connection:
+        return reversed(connection.execute(query).mappings().all())
 
 
 def _first(ledger: Ledger, query: Select[tuple[Any, ...]]) -> Mapping[Any, Any] | None:

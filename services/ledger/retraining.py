@@ -13,7 +13,6 @@ from uuid import UUID
 from sqlalchemy import Connection, insert, select
 from uuid_utils.compat import uuid7
 
-from credit.intervals import Interval
 from credit.triggers import AccuracyReading, DriftReading, Memory, TriggerName
 from services.ledger.errors import LedgerError
 from services.ledger.reports import (
@@ -273,11 +272,7 @@ def _drifted_share(report: Mapping[str, Any]) -> float:
 
 
 def _accuracy(report: PerformanceReport | None, now: datetime) -> AccuracyReading | None:
-    if report is None or report.at > now:
-        return None
-    overall = report.report["overall"]
-    drop = overall["drops"].get("accuracy")
-    return AccuracyReading(report.at, overall["rows"], Interval(**drop)) if drop else None
+    return report.accuracy_reading if report and report.at <= now else None
 
 
 def _open_one(connection: Connection, request_id: UUID) -> RetrainRequest:

@@ -13,7 +13,7 @@ from fastapi.responses import Response
 
 from credit.package import PackageError
 from services.application import Application
-from services.bodies import LARGEST_BODY, answer, checked, read_json
+from services.bodies import BYTES_A_ROW, LARGEST_BODY, answer, checked, read_json
 from services.contract import Batch, Explained, ExplainStored, Prediction
 from services.deciding import Decided
 from services.guard import caller
@@ -40,7 +40,6 @@ router = routes("scoring", Direct)
 
 # Between two slices of a batch single requests are answered.
 SLICE = 500
-BYTES_A_ROW = 2048
 REPLAYED = {
     "Idempotent-Replayed": {
         "description": "`true` where the answer was stored for an earlier request.",

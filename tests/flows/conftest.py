@@ -1,5 +1,6 @@
 """One real training, and one real stack of servers, for all tests of flows and commands."""
 
+import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from services.serve import free_port
+from tests import tiny
 from tests.flows.command import COMMAND, Outcome, creditloop, creditloop_here, environment
 
 FAMILIES = ("woe_logistic", "pca_logistic")
@@ -155,3 +157,12 @@ def here(capfd) -> Callable[..., Outcome]:
         return creditloop_here(home, "", capfd, *arguments, **variables)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def spec(tmp_path_factory) -> Path:
+    """The tiny data set's spec, whose source nobody reads."""
+    path = tmp_path_factory.mktemp("spec") / "tiny.yaml"
+    content = tiny.SCHEMA.model_dump(mode="json", exclude_unset=True)
+    path.write_text(json.dumps({**content, "source": {"path": "nowhere.csv"}}))
+    return path

@@ -28,15 +28,6 @@ WAIT_SECONDS = 200
 END_STATES = {"COMPLETED", "FAILED", "CRASHED"}
 
 
-@pytest.fixture(scope="module")
-def spec(tmp_path_factory) -> Path:
-    """The tiny data set's spec, whose source nobody reads."""
-    path = tmp_path_factory.mktemp("spec") / "tiny.yaml"
-    content = tiny.SCHEMA.model_dump(mode="json", exclude_unset=True)
-    path.write_text(json.dumps({**content, "source": {"path": "nowhere.csv"}}))
-    return path
-
-
 def shifted(rows: int, seed: int) -> Applications:
     drawn = tiny.applications(rows, seed)
     numbers = drawn.numbers.copy()

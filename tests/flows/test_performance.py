@@ -19,15 +19,6 @@ DATASET = tiny.SCHEMA.name
 PACKAGE = tiny.package()
 
 
-@pytest.fixture(scope="module")
-def spec(tmp_path_factory) -> Path:
-    """The tiny data set's spec, whose source nobody reads."""
-    path = tmp_path_factory.mktemp("spec") / "tiny.yaml"
-    content = tiny.SCHEMA.model_dump(mode="json", exclude_unset=True)
-    path.write_text(json.dumps({**content, "source": {"path": "nowhere.csv"}}))
-    return path
-
-
 @pytest.fixture
 def evaluate(up, capfd, spec, monkeypatch):
     """The command in this process, with the servers' API."""
