@@ -115,7 +115,8 @@ def test_who_is_killed_takes_its_children_along(settings, victim):
     port = free_port()
     command = subprocess.Popen([sys.executable, "-c", SERVE, settings.home, str(port)])
     wait_until(lambda: not is_free(port), seconds=60)
-    wait_until(lambda: httpx.get(f"http://{LOOPBACK}:{port}/health").is_success)
+    # Until the first worker is up a request waits in the socket's queue.
+    wait_until(lambda: httpx.get(f"http://{LOOPBACK}:{port}/health", timeout=60).is_success)
     (supervisor,) = psutil.Process(command.pid).children()
     ours = family(command)
     os.kill(command.pid if victim == "command" else supervisor.pid, signal.SIGKILL)
